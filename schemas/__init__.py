@@ -1,0 +1,1 @@
+"""Contracts between processes: envelope, event types, positions. No logic, no I/O."""
