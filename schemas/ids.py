@@ -24,7 +24,9 @@ NATION = "TH"
 BANGKOK = ProvinceCode("TH-10")
 """Outside the scheme: no area holder, no provincial operations centre of this kind."""
 
-_CENTRE_ID = re.compile(r"pmoc|(moc|doc):[a-z0-9][a-z0-9.-]{0,62}|poc:TH-[0-9]{2}|[a-z]+:[A-Za-z0-9.-]{1,62}")
+_CENTRE_ID = re.compile(
+    r"pmoc|(moc|doc):[a-z0-9][a-z0-9.-]{0,62}|poc:TH-[0-9]{2}|[a-z]+:[A-Za-z0-9.-]{1,62}"
+)
 _CENTRE_SOURCE = re.compile(r"/centres/([a-z]+)(?:/([A-Za-z0-9.-]+))?")
 
 

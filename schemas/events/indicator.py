@@ -1,0 +1,26 @@
+"""A measured value: of one indicator, in one place, for one date."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from schemas.events.model import EventModel, Key, Name, Place, Text
+
+
+class IndicatorMeasured(EventModel):
+    """A source's value of an indicator for a place and a date (the case date, not the report's).
+
+    A later event for the same source, indicator, place and date is a revision of it.
+    """
+
+    type: ClassVar[str] = "indicator.measured.v1"
+
+    indicator: Key
+    place: Place
+    date: date
+    value: Annotated[Decimal, Field(max_digits=24, decimal_places=6)]
+    unit: Name
+    implausible: Text | None = None
+    """Why the value or its date cannot be right; it is kept all the same."""
