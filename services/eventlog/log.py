@@ -38,7 +38,7 @@ class LogUnavailable(Exception):
 
 
 class LogMisconfigured(Exception):
-    """The home would not keep messages for ever, or not safely. Says which setting and its value."""
+    """The home would not keep messages for ever, or not safely; names the setting and its value."""
 
 
 @dataclass(frozen=True, slots=True)
