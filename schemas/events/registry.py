@@ -1,7 +1,8 @@
 """Reference data with dates: the parts of the state and the places, as law and time change them.
 
-Each registration states one dated version of its subject; a later one with the same id and another
-`valid_from` is another version. Intervals are half-open: `valid_to` is the first day it no longer is.
+Each registration states one dated version of its subject; a later one with the same id and
+another
+`valid_from` is another version. Intervals are half-open: `valid_to` is the first day after.
 """
 
 from datetime import date

@@ -1,0 +1,1 @@
+"""Forward-only migrations of what is not derived from the log."""

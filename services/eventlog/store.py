@@ -1,0 +1,176 @@
+"""The decision store: appends guarded by stream versions, in one total gapless order.
+
+A decision is appended whole, at the expected version of its own stream and under guards on the
+versions of others, or not at all. Position order is commit order.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+import msgspec
+
+from schemas.envelope import Envelope, from_headers, to_headers
+from services.eventlog.groupcommit import GroupCommit
+
+_MAX_FLUSH = 500
+_APPEND = """
+SELECT item, verdict, first_position
+FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
+"""
+_STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
+_FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
+
+type Verdict = Literal["appended", "conflict", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that a decision makes: its envelope and its `data` bytes."""
+
+    envelope: Envelope
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Another stream must still be at this version when the decision is appended."""
+
+    stream: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is appended whole or not at all."""
+
+    stream: str
+    expected_version: int
+    events: Sequence[NewEvent]
+    guards: Sequence[Guard] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a decision; `first_position` is None unless it was appended."""
+
+    verdict: Verdict
+    first_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event of a stream, as it was stored."""
+
+    position: int
+    stream: str
+    version: int
+    envelope: Envelope
+    data: bytes
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer. What was handed over may or may not be in it: load and see."""
+
+
+class DecisionStore:
+    """The schema `decisions` of one database, with one group-commit writer per process."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._writer: GroupCommit[Decision, Appended] = GroupCommit(
+            self._flush, max_size=_MAX_FLUSH, may_join=_independent
+        )
+
+    async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
+        """Append a decision durably, or say why not.
+
+        Raises:
+            StoreUnavailable: no answer within `timeout` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._writer.write(decision, size=len(decision.events))
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as away:
+            raise StoreUnavailable(repr(away)) from away
+
+    async def load(self, stream: str) -> list[StoredEvent]:
+        """Every event of a stream, oldest first."""
+        return [_stored(row) for row in await self._pool.fetch(_STREAM, stream)]
+
+    async def read(self, position: int, *, limit: int) -> list[StoredEvent]:
+        """Events in the order of their positions, from this one on."""
+        return [_stored(row) for row in await self._pool.fetch(_FROM, position, limit)]
+
+    async def read_all(self, position: int = 0) -> AsyncIterator[StoredEvent]:
+        """Every event from this position on, in pages."""
+        while page := await self.read(position, limit=1_000):
+            for event in page:
+                yield event
+            position = page[-1].position + 1
+
+    async def version(self, stream: str) -> int:
+        """The stream's version; 0 when nothing was ever decided on it."""
+        found = await self._pool.fetchval(
+            "SELECT version FROM decisions.streams WHERE stream = $1", stream
+        )
+        return found or 0
+
+    async def next_position(self) -> int:
+        """The position that the next decision will have."""
+        found: int = await self._pool.fetchval("SELECT next_position FROM decisions.head")
+        return found
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        await self._writer.close()
+
+    async def _flush(self, decisions: Sequence[Decision]) -> list[Appended]:
+        guards = [(n, g) for n, d in enumerate(decisions, 1) for g in d.guards]
+        events = [(n, e) for n, d in enumerate(decisions, 1) for e in d.events]
+        rows = await self._pool.fetch(
+            _APPEND,
+            [decision.stream for decision in decisions],
+            [decision.expected_version for decision in decisions],
+            [n for n, _ in guards],
+            [guard.stream for _, guard in guards],
+            [guard.version for _, guard in guards],
+            [n for n, _ in events],
+            [event.envelope.source for _, event in events],
+            [event.envelope.id for _, event in events],
+            [_header_text(event.envelope) for _, event in events],
+            [event.data for _, event in events],
+        )
+        return [Appended(row["verdict"], row["first_position"]) for row in rows]
+
+
+def _independent(batch: Sequence[Decision], decision: Decision) -> bool:
+    """Whether a flush may carry this decision too.
+
+    The store checks all of a flush against what stood before it. That is right as long as no
+    stream is written twice in one flush, nor written by one item and guarded on by another.
+    """
+    ids = {(event.envelope.source, event.envelope.id) for event in decision.events}
+    for other in batch:
+        if other.stream == decision.stream:
+            return False
+        if any(guard.stream == decision.stream for guard in other.guards):
+            return False
+        if any(guard.stream == other.stream for guard in decision.guards):
+            return False
+        if any((event.envelope.source, event.envelope.id) in ids for event in other.events):
+            return False
+    return True
+
+
+def _header_text(envelope: Envelope) -> str:
+    headers = {name: value.decode() for name, value in to_headers(envelope)}
+    return msgspec.json.encode(headers).decode()
+
+
+def _stored(row: asyncpg.Record) -> StoredEvent:
+    headers: dict[str, str] = msgspec.json.decode(row["headers"])
+    envelope = from_headers([(name, value.encode()) for name, value in headers.items()])
+    return StoredEvent(row["position"], row["stream"], row["version"], envelope, row["data"])
