@@ -1,0 +1,55 @@
+"""A database of its own for each test, copied from one that was migrated once."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from deploy.migrations.run import migrate
+from services.embedded.postgres import OWNER, EmbeddedPostgres
+
+_TEMPLATE = "migrated"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database on a running server."""
+
+    server: EmbeddedPostgres
+    name: str
+
+    def dsn(self, role: str) -> str:
+        """How this role connects: `postgres` is the owner, the others are `kamkap_…`."""
+        return self.server.dsn(role, database=self.name)
+
+    @asynccontextmanager
+    async def pool(self, role: str = OWNER, *, size: int = 4) -> AsyncIterator[asyncpg.Pool]:
+        """A pool of connections of this role, none of them open before it is used."""
+        async with asyncpg.create_pool(self.dsn(role), min_size=0, max_size=size) as pool:
+            yield pool
+
+
+async def make_template(server: EmbeddedPostgres) -> None:
+    """The server has the database that `fresh_database` copies."""
+    await _execute(server, f'CREATE DATABASE "{_TEMPLATE}"')
+    await migrate(server.dsn(OWNER, database=_TEMPLATE))
+
+
+@asynccontextmanager
+async def fresh_database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """A migrated, empty database that is gone afterwards, sessions and all."""
+    name = f"test_{next(_numbers)}"
+    await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{_TEMPLATE}"')
+    yield Database(server, name)
+    await _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn(OWNER, database="postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
