@@ -23,7 +23,9 @@ IDLE_INTERVAL = timedelta(seconds=10)
 LISTENING_GAP = timedelta(seconds=15)
 """A longer time without a tick was not listened to: the ticker itself was away."""
 
-_LAST = "SELECT number, time, ends, listening, listened FROM eventlog.ticks ORDER BY number DESC LIMIT 1"
+_LAST = """
+SELECT number, time, ends, listening, listened FROM eventlog.ticks ORDER BY number DESC LIMIT 1
+"""
 _LOCK = "SELECT single FROM eventlog.ticker FOR UPDATE SKIP LOCKED"
 _NOW = "SELECT clock_timestamp()"
 _LISTENING = "SELECT EXISTS (SELECT FROM eventlog.doors WHERE ready_until >= $1)"
