@@ -1,0 +1,29 @@
+"""Public alerts and what updates or cancels them."""
+
+from sqlalchemy import ARRAY, Column, DateTime, Index, MetaData, Text
+
+from services.readmodels.facts import fact_table
+
+METADATA = MetaData(schema="alerts")
+
+MESSAGES = fact_table(
+    "messages",
+    METADATA,
+    Column("alert", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("references", ARRAY(Text), nullable=False),
+    Column("incident", Text),
+    Column("event_th", Text, nullable=False),
+    Column("headline_th", Text, nullable=False),
+    Column("headline_en", Text),
+    Column("description", Text),
+    Column("instruction", Text),
+    Column("urgency", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("certainty", Text, nullable=False),
+    Column("effective", DateTime(timezone=True), nullable=False),
+    Column("expires", DateTime(timezone=True), nullable=False),
+    Column("provinces", ARRAY(Text), nullable=False),
+    Index("messages_expires", "realm", "expires"),
+    Index("messages_references", "references", postgresql_using="gin"),
+)

@@ -1,0 +1,40 @@
+"""The columns every fact table has: where the event lies, when it was so, whose version it is."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.schema import SchemaItem
+
+
+def fact_table(name: str, metadata: MetaData, *own: SchemaItem, key: tuple[str, ...] = ()) -> Table:
+    """An append-only table of facts, one row per event (and `key`, when an event makes several).
+
+    `slot, position` are the event's own; `root_slot, root_position` those of the original, the same
+    unless the event corrects one. `time` is the original's. `accepted_at` and `archive_revision`
+    stand on imported facts alone.
+    """
+    return Table(
+        name,
+        metadata,
+        Column("realm", Text, nullable=False),
+        Column("slot", SmallInteger, nullable=False),
+        Column("position", BigInteger, nullable=False),
+        Column("root_slot", SmallInteger, nullable=False),
+        Column("root_position", BigInteger, nullable=False),
+        Column("time", DateTime(timezone=True), nullable=False),
+        Column("source", Text, nullable=False),
+        Column("sequence", BigInteger),
+        Column("id", Text, nullable=False),
+        Column("accepted_at", DateTime(timezone=True)),
+        Column("archive_revision", Integer),
+        *own,
+        PrimaryKeyConstraint("slot", "position", *key),
+    )

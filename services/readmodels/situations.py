@@ -1,0 +1,45 @@
+"""Situation reports: what each source said of each place in each incident, cumulative counts."""
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from services.readmodels.facts import fact_table
+
+METADATA = MetaData(schema="situations")
+
+REPORTS = fact_table(
+    "reports",
+    METADATA,
+    Column("incident", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("district", Text),
+    # One value for each of `schemas.events.situation.FIGURES`, null where the report states none.
+    Column("figures", ARRAY(Numeric), nullable=False),
+    Column("severity", Text),
+    Column("needs", ARRAY(Text), nullable=False),
+    Column("note", Text),
+    Column("stated_by", Text),
+    Index("reports_series", "realm", "place", "incident", "source", "time", "sequence", "id"),
+)
+
+SERIES = Table(
+    "series",
+    METADATA,
+    Column("realm", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("incident", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("stated", Integer, nullable=False),
+    PrimaryKeyConstraint("realm", "place", "incident", "source"),
+)
+"""Which sources ever reported on a place in an incident; bit n of `stated` is set when one stated
+figure n, so that nobody searches a history for what was never said."""
