@@ -5,9 +5,12 @@ CloudEvents binary mode: attributes as `ce_` headers, the `data` bytes as the va
 the key. Nothing re-serialises `data`, so a signature over it holds at the far end.
 """
 
+import re
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from schemas.ids import Realm
 
@@ -48,6 +51,16 @@ ATTRIBUTES = (
 )
 """Every context attribute the network reads. Others are carried along and not read."""
 
+Short = Annotated[str, Meta(min_length=1, max_length=256)]
+"""An identifier: it stands in keys and indexes, so it is bounded."""
+
+Uri = Annotated[str, Meta(min_length=1, max_length=2_048)]
+Counter = Annotated[str, Meta(min_length=1, max_length=20)]
+"""A count of one source, zero-padded so that text sorts as numbers do."""
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Ordinal = Annotated[int, Meta(ge=0)]
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event's context attributes, as its source states them.
@@ -58,56 +71,106 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     covers them. `position` is set by the relay on decisions.
     """
 
-    id: str
-    source: str
-    type: str
-    time: datetime
-    specversion: str = "1.0"
-    subject: str | None = None
-    datacontenttype: str = CONTENT_TYPE
-    dataschema: str | None = None
+    id: Short
+    source: Short
+    type: Short
+    time: Moment
+    specversion: Literal["1.0"] = "1.0"
+    subject: Short | None = None
+    datacontenttype: Short = CONTENT_TYPE
+    dataschema: Uri | None = None
     realm: Realm = "actual"
-    recordedtime: datetime | None = None
-    sequence: str | None = None
-    correlationid: str | None = None
-    causationid: str | None = None
-    originalid: str | None = None
-    originalsource: str | None = None
-    dssematerial: str | None = None
-    acceptedtime: datetime | None = None
-    archiverevision: int | None = None
-    position: int | None = None
+    recordedtime: Moment | None = None
+    sequence: Counter | None = None
+    correlationid: Short | None = None
+    causationid: Short | None = None
+    originalid: Short | None = None
+    originalsource: Short | None = None
+    dssematerial: Annotated[str, Meta(min_length=1, max_length=65_536)] | None = None
+    acceptedtime: Moment | None = None
+    archiverevision: Ordinal | None = None
+    position: Ordinal | None = None
     extensions: dict[str, str] = {}
+
+
+_HEADERS = {
+    name: "content-type" if name == "datacontenttype" else f"ce_{name}" for name in ATTRIBUTES
+}
+_TEXTS = (
+    "id",
+    "source",
+    "type",
+    "subject",
+    "dataschema",
+    "datacontenttype",
+    "correlationid",
+    "causationid",
+    "originalid",
+    "originalsource",
+    "dssematerial",
+)
+_EXTENSION = re.compile(r"[a-z0-9]{1,20}")
+_ATTRIBUTES = {header: name for name, header in _HEADERS.items()}
+
+
+def fault(envelope: Envelope) -> str | None:
+    """Why the envelope cannot be taken in although its attributes have the right types, or None.
+
+    Asked once, where an event enters; what is in the log has passed. CloudEvents 1.0 (type String)
+    forbids control characters and other letters in names; Postgres stores no null and no sequence
+    above 64 bits.
+    """
+    for name in _TEXTS:
+        value = getattr(envelope, name)
+        if value is not None and not value.isprintable():
+            return f"{name} contains a control character"
+    sequence = envelope.sequence
+    if sequence is not None and not (sequence.isdecimal() and int(sequence) < 2**63):
+        return "sequence is not a number below 2^63"
+    for name, value in envelope.extensions.items():
+        if name in ATTRIBUTES or not _EXTENSION.fullmatch(name):
+            return "an extension attribute's name is not 1 to 20 lower-case letters or digits"
+        if not value.isprintable():
+            return f"{name} contains a control character"
+    return None
 
 
 def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     """The envelope as the headers of CloudEvents' Kafka binding in binary mode."""
-    headers = [("content-type", envelope.datacontenttype.encode())]
-    for name in ATTRIBUTES:
-        value = getattr(envelope, name)
-        if value is None or name == "datacontenttype":
-            continue
-        text = value.isoformat() if isinstance(value, datetime) else str(value)
-        headers.append((f"ce_{name}", text.encode()))
-    headers.extend((f"ce_{name}", value.encode()) for name, value in envelope.extensions.items())
-    return headers
+    stated = msgspec.to_builtins(envelope)
+    # Defaults are not among them, but a reader outside the network must see these two.
+    stated["specversion"] = envelope.specversion
+    stated["datacontenttype"] = envelope.datacontenttype
+    if envelope.extensions:
+        stated.update(stated.pop("extensions"))
+        return [
+            (_HEADERS.get(name, f"ce_{name}"), str(value).encode())
+            for name, value in stated.items()
+        ]
+    return [(_HEADERS[name], str(value).encode()) for name, value in stated.items()]
 
 
 def from_headers(headers: list[tuple[str, bytes]]) -> Envelope:
-    """The envelope that `to_headers` wrote.
+    """The envelope that `to_headers` wrote; headers that are not CloudEvents' are passed over.
 
     Raises:
         msgspec.ValidationError: an attribute is missing or has the wrong shape.
+        UnicodeDecodeError: a header is not UTF-8.
     """
-    known: dict[str, str] = {}
-    extensions: dict[str, str] = {}
-    for name, value in headers:
-        if name == "content-type":
-            known["datacontenttype"] = value.decode()
-        elif name.startswith("ce_"):
-            attribute = name[3:]
-            (known if attribute in _KNOWN else extensions)[attribute] = value.decode()
-    return msgspec.convert({**known, "extensions": extensions}, Envelope, strict=False)
+    attributes: dict[str, object]
+    try:
+        attributes = {_ATTRIBUTES[name]: value.decode() for name, value in headers}
+    except KeyError:
+        # Few events carry headers of their own; asking for each would cost the others a third.
+        attributes = _with_extensions(headers)
+    return msgspec.convert(attributes, Envelope, strict=False)
 
 
-_KNOWN = frozenset(ATTRIBUTES)
+def _with_extensions(headers: list[tuple[str, bytes]]) -> dict[str, object]:
+    known = {_ATTRIBUTES[name]: value.decode() for name, value in headers if name in _ATTRIBUTES}
+    extensions = {
+        name.removeprefix("ce_"): value.decode()
+        for name, value in headers
+        if name not in _ATTRIBUTES and name.startswith("ce_")
+    }
+    return {**known, "extensions": extensions}

@@ -1,5 +1,7 @@
 """Every event type of the network, by stored name, and the way from stored bytes to a model."""
 
+from pydantic_core import to_json
+
 from schemas.events.alert import AlertIssued
 from schemas.events.complaint import ComplaintsCounted
 from schemas.events.heartbeat import HeartbeatSent
@@ -26,7 +28,7 @@ from schemas.events.registry import (
 from schemas.events.resource import ResourceReceived, ResourceRequested, ResourceSent
 from schemas.events.silence import CentreHeard, CentreSilent
 from schemas.events.situation import SituationReported
-from schemas.events.upcast import upcast
+from schemas.events.upcast import newest, upcast
 
 STATUS_TYPES: tuple[type[EventModel], ...] = (
     HeartbeatSent,
@@ -68,6 +70,11 @@ MODELS: dict[str, type[EventModel]] = {
     model.type: model for model in (*STATUS_TYPES, *DECISION_TYPES)
 }
 
+CORRECTABLE = frozenset(
+    model.type for model in STATUS_TYPES if model not in (EventCorrected, EventWithdrawn)
+)
+"""What a correction may be about: what a centre states about the world."""
+
 
 class UnknownType(Exception):
     """The type is none the network knows."""
@@ -76,16 +83,42 @@ class UnknownType(Exception):
 def decode(type_: str, data: bytes) -> EventModel:
     """The event's `data` as today's model, upcast from the version it was written in.
 
+    Read strictly, as the JSON Schema says: "5" or 5.0 is no count, and a number is no date. The
+    data inside a correction are held to the same.
+
     Raises:
-        UnknownType: no such type.
+        UnknownType: no such type, or a correction of no such type.
         pydantic.ValidationError: the data are not of that type.
     """
-    if model := MODELS.get(type_):
-        return model.model_validate_json(data)
-    current, upcast_data = upcast(type_, data)
-    if current is None:
+    if newest(type_) not in MODELS:
         raise UnknownType(type_)
-    return MODELS[current].model_validate(upcast_data)
+    type_, data = upcast(type_, data)
+    event = MODELS[type_].model_validate_json(data, strict=True)
+    if isinstance(event, EventCorrected):
+        corrected(event)
+    return event
 
 
-__all__ = ["DECISION_TYPES", "MODELS", "STATUS_TYPES", "EventModel", "UnknownType", "decode"]
+def corrected(correction: EventCorrected) -> EventModel:
+    """What the original should have read, as today's model.
+
+    Raises:
+        UnknownType: `corrected_type` is none that a centre states about the world.
+        pydantic.ValidationError: the corrected data are not of that type.
+    """
+    if newest(correction.corrected_type) not in CORRECTABLE:
+        raise UnknownType(correction.corrected_type)
+    return decode(correction.corrected_type, to_json(correction.corrected_data))
+
+
+__all__ = [
+    "CORRECTABLE",
+    "DECISION_TYPES",
+    "MODELS",
+    "STATUS_TYPES",
+    "EventModel",
+    "UnknownType",
+    "corrected",
+    "decode",
+    "newest",
+]

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.events.model import EventModel, Key, Name, Province, Text
+from schemas.events.model import EventModel, Key, Latitude, Longitude, Name, Province, Text
 from schemas.events.situation import Severity
 
 Hazard = Literal[
@@ -28,8 +28,8 @@ class IncidentOpened(EventModel):
     place: Name | None = None
     ministries: Annotated[list[Key], Field(max_length=40)] = []
     agendas: Annotated[list[Key], Field(max_length=40)] = []
-    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
-    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
 
 
 class IncidentUpdated(EventModel):

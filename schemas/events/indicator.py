@@ -1,12 +1,9 @@
 """A measured value: of one indicator, in one place, for one date."""
 
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from schemas.events.model import EventModel, Key, Name, Place, Text
+from schemas.events.model import EventModel, Figure, Key, Name, Place, Text
 
 
 class IndicatorMeasured(EventModel):
@@ -20,7 +17,7 @@ class IndicatorMeasured(EventModel):
     indicator: Key
     place: Place
     date: date
-    value: Annotated[Decimal, Field(max_digits=24, decimal_places=6)]
+    value: Figure
     unit: Name
     implausible: Text | None = None
     """Why the value or its date cannot be right; it is kept all the same."""

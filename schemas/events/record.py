@@ -58,5 +58,5 @@ class ArchiveImported(EventModel):
     digest: Name
     events: Count
     decisions: Count
-    ends: list[int]
+    ends: list[Count]
     """The next position of every slot when the import was complete."""

@@ -10,7 +10,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.events.model import Centre, Count, EventModel, Key, Name, Province, Text
+from schemas.events.model import (
+    Centre,
+    Count,
+    EventModel,
+    Key,
+    Latitude,
+    Longitude,
+    Name,
+    Province,
+    Text,
+)
 
 
 class Registration(EventModel):
@@ -34,9 +44,9 @@ class ProvinceRegistered(Registration):
 
     province: Province
     region: Name | None = None
-    lat: float | None = None
-    lon: float | None = None
-    area_km2: float | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    area_km2: Annotated[float, Field(gt=0)] | None = None
     population: Count | None = None
     succeeds: list[Province] = []
     """The provinces it was cut out of when it began."""
