@@ -1,0 +1,192 @@
+"""Settings: every `KAMKAP_…` variable, read once from the environment it is handed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+PREFIX = "KAMKAP_"
+EMBEDDED_LOG = "postgres:"
+EMBEDDED_ISSUER = "urn:kamkap:embedded"
+OWNER = "postgres"
+
+Role = Literal[
+    "kamkap_ingest",
+    "kamkap_projections",
+    "kamkap_timers",
+    "kamkap_relay",
+    "kamkap_api",
+    "kamkap_operator",
+]
+"""The database role of each process; `OWNER`, or what stands in its place, migrates alone."""
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_SECRET_BYTES = 44
+
+
+class BadSettings(Exception):
+    """The environment does not make settings; names each variable and what is wrong with it."""
+
+
+def _log_url(url: str) -> str:
+    if url == EMBEDDED_LOG or (url.startswith("kafka://") and url != "kafka://"):
+        return url
+    raise ValueError(f"must be kafka://host:port,… or {EMBEDDED_LOG}")
+
+
+def _database_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise ValueError("must be postgresql://host:port/database")
+    if parts.username:
+        raise ValueError("must name no user: each process connects as its own role")
+    return url
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) != _SECRET_BYTES:
+        raise ValueError("must be 32 bytes in URL-safe base64, as `kamkap secret` prints them")
+    return secret
+
+
+class Settings(BaseModel):
+    """What a process is told from outside. Each field is the variable `KAMKAP_<FIELD>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Annotated[
+        Path, Field(description="Directory of the embedded mode's state: database, keys.")
+    ] = Path(".kamkap")
+    host: Annotated[str, Field(description="Address the process listens on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Field(ge=0, le=65_535, description="Port the process listens on; 0 picks a free one.")
+    ] = 8000
+    log_url: Annotated[
+        str,
+        AfterValidator(_log_url),
+        Field(
+            description="Home of the log: `kafka://host:port,host:port,…`, or `postgres:` for the "
+            "embedded default, which is the schema `log` of the database."
+        ),
+    ] = EMBEDDED_LOG
+    database_url: Annotated[
+        str | None,
+        AfterValidator(lambda url: None if url is None else _database_url(url)),
+        Field(
+            description="`postgresql://host:port/database`, without a user: each process connects "
+            "as its own role. The password comes from PostgreSQL's password file (`PGPASSFILE`), "
+            "or stands in the URL: `postgresql://:password@host/database`. Without it the "
+            "embedded server of the home is used."
+        ),
+    ] = None
+    database_owner: Annotated[
+        str, Field(description="Role that owns the database; `kamkap migrate` connects as it.")
+    ] = OWNER
+    secret: Annotated[
+        SecretStr | None,
+        AfterValidator(lambda secret: None if secret is None else _secret(secret)),
+        Field(
+            description="Seals position tokens and cursors: 32 bytes in URL-safe base64, the same "
+            "for every process. Without it the home's own is used."
+        ),
+    ] = None
+    issuer: Annotated[str, Field(description="The `iss` that bearer tokens must state.")] = (
+        EMBEDDED_ISSUER
+    )
+    audience: Annotated[str, Field(description="The `aud` that bearer tokens must state.")] = (
+        "kamkap"
+    )
+    jwks_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(https?|file)://",
+            description="Where the issuer's keys are: an `https://…` address, or a `file://…`. "
+            "Without it the embedded issuer's key in the home is used.",
+        ),
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="The least that is written to the structured log (stderr, JSON lines)."),
+    ] = "info"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings that these variables state; an empty variable counts as absent.
+
+        Raises:
+            BadSettings: a `KAMKAP_` variable is unknown, or its value is not one it can have.
+        """
+        stated = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value
+        }
+        try:
+            return cls.model_validate(stated)
+        except ValidationError as wrong:
+            # The value itself is not repeated: it may be a secret.
+            raise BadSettings("\n".join(map(_explained, wrong.errors()))) from None
+
+    @property
+    def kafka_servers(self) -> list[str]:
+        """The brokers to begin with; empty when the log is in Postgres."""
+        if self.log_url == EMBEDDED_LOG:
+            return []
+        return self.log_url.removeprefix("kafka://").rstrip("/").split(",")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the process can be reached from this machine alone."""
+        return self.host in _LOOPBACK
+
+    def dsn(self, role: str) -> str:
+        """How this role connects to the database.
+
+        Raises:
+            BadSettings: no database is named, and none of the home was put in its place.
+        """
+        if self.database_url is None:
+            raise BadSettings(f"{PREFIX}DATABASE_URL is not set, and no `kamkap up` runs here")
+        parts = urlsplit(self.database_url)
+        _, _, place = parts.netloc.rpartition("@")
+        password = f":{parts.password}" if parts.password else ""
+        return urlunsplit(parts._replace(netloc=f"{quote(role)}{password}@{place}"))
+
+
+def page() -> str:
+    """The table of settings for the docs, in Markdown."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = [
+        "# Settings",
+        "",
+        "Every process reads these variables, and refuses to start with one it does not know.",
+        "Written by `kamkap settings`.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _default(value: object) -> str:
+    return "" if value is None else f"`{value}`"
+
+
+def _explained(error: ErrorDetails) -> str:
+    variable = PREFIX + str(error["loc"][0]).upper()
+    if error["type"] == "extra_forbidden":
+        return f"{variable} is not a setting; `kamkap settings` lists them"
+    return f"{variable}: {error['msg'].removeprefix('Value error, ')}"
