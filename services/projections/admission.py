@@ -1,0 +1,427 @@
+"""Which events have effect: the first of each identity, a correction once its original is here.
+
+All of it is settled by one unique index, so workers on different slots agree without talking: a
+correction that comes first leaves a placeholder, the original that finds one fetches what waited.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import asyncpg
+import msgspec
+
+from schemas.envelope import Envelope, digest, from_headers
+from schemas.events import EventModel, decode
+from schemas.events.record import EventCorrected, EventSealed, EventWithdrawn
+from services.eventlog.log import Headers
+from services.projections.fact import Fact
+
+type Key = tuple[str, str, str]
+"""(realm, source, id)"""
+
+_ADMIT = """
+INSERT INTO {events}.identities AS known
+SELECT * FROM unnest($1::{events}.identities[])
+ON CONFLICT (realm, source, id) DO UPDATE SET
+    slot = excluded.slot, position = excluded.position, time = excluded.time,
+    sequence = excluded.sequence, type = excluded.type, subject = excluded.subject,
+    digest = excluded.digest, accepted_at = excluded.accepted_at,
+    archive_revision = excluded.archive_revision
+WHERE known.slot IS NULL AND NOT known.sealed
+RETURNING known.realm, known.source, known.id, old.id IS NOT NULL AS awaited
+"""
+
+_EXPECT = """
+INSERT INTO {events}.identities (realm, source, id, sealed)
+SELECT realm, source, id, false
+FROM unnest($1::text[], $2::text[], $3::text[]) AS e (realm, source, id)
+ORDER BY realm, source, id
+ON CONFLICT DO NOTHING
+"""
+
+_LOOK_UP = """
+SELECT i.realm, i.source, i.id, i.slot, i.position, i.time, i.sequence, i.type, i.digest,
+       i.accepted_at, i.archive_revision, i.sealed
+FROM {events}.identities i
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS e (realm, source, id) USING (realm, source, id)
+"""
+
+_WAITING = """
+SELECT w.slot, w.position, w.headers, w.value FROM {events}.waiting w
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS e (realm, source, id)
+  ON (w.realm, w.original_source, w.original_id) = (e.realm, e.source, e.id)
+"""
+
+_KEEP = (
+    "INSERT INTO {events}.{table} SELECT * FROM unnest($1::{events}.{table}[]) "
+    "ON CONFLICT DO NOTHING"
+)
+
+_SEAL = """
+INSERT INTO {events}.identities AS known (realm, source, id, sealed) VALUES ($1, $2, $3, true)
+ON CONFLICT (realm, source, id) DO UPDATE SET sealed = true, subject = NULL
+RETURNING known.slot, known.position
+"""
+
+_CORRECTIONS = (EventCorrected, EventWithdrawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record of the log that could be read."""
+
+    slot: int
+    position: int
+    envelope: Envelope
+    digest: bytes
+    event: EventModel
+    headers: Headers
+    value: bytes
+
+    @property
+    def key(self) -> Key:
+        """The identity: sent twice, it is one event."""
+        return self.envelope.realm, self.envelope.source, self.envelope.id
+
+    @property
+    def original(self) -> Key:
+        """The identity of what a correction or withdrawal is about."""
+        named = self.envelope
+        return named.realm, named.originalsource or named.source, named.originalid or ""
+
+    @property
+    def sequence(self) -> int | None:
+        """The source's own counter."""
+        return int(self.envelope.sequence) if self.envelope.sequence is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An arrival that cannot have the effect it asks for, and why."""
+
+    arrival: Arrival
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a batch comes to."""
+
+    facts: Sequence[Fact]
+    roots: Sequence[tuple[int, int]]
+    """Places of originals that got a correction or were withdrawn."""
+    seals: Sequence[tuple[int, int]]
+    """Places of originals that were sealed."""
+    unreadable: Sequence[Unreadable]
+
+
+class Admission(Protocol):
+    """How a runner learns which arrivals are the first of their identity."""
+
+    async def first(
+        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
+    ) -> tuple[list[Arrival], list[Key]]:
+        """The arrivals that have effect, and the identities that something may wait for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Admit:
+    """Admission of what is new: writes the identities."""
+
+    events: str
+
+    async def first(
+        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
+    ) -> tuple[list[Arrival], list[Key]]:
+        """Admit each identity's first arrival; what conflicts with it is listed."""
+        firsts: dict[Key, Arrival] = {}
+        for arrival in arrivals:
+            firsts.setdefault(arrival.key, arrival)
+        rows = [_identity(arrival) for arrival in firsts.values()]
+        admitted = await connection.fetch(_ADMIT.replace("{events}", self.events), rows)
+        new = {(row["realm"], row["source"], row["id"]) for row in admitted}
+        fresh = [arrival for key, arrival in firsts.items() if key in new]
+        if len(fresh) < len(arrivals):
+            again = [arrival for arrival in arrivals if firsts[arrival.key] is not arrival]
+            again += [arrival for key, arrival in firsts.items() if key not in new]
+            await self._list_conflicts(connection, again)
+        return fresh, [
+            (row["realm"], row["source"], row["id"]) for row in admitted if row["awaited"]
+        ]
+
+    async def _list_conflicts(
+        self, connection: asyncpg.pool.PoolConnectionProxy, again: Sequence[Arrival]
+    ) -> None:
+        """The same content again is nothing; other content under a taken id is kept in a list."""
+        known = await look_up(connection, self.events, {arrival.key for arrival in again})
+        rows = [
+            (arrival.slot, arrival.position, *arrival.key, arrival.digest)
+            for arrival in again
+            if not known[arrival.key]["sealed"] and known[arrival.key]["digest"] != arrival.digest
+        ]
+        await keep(connection, self.events, "conflicts", rows)
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Admission of what was admitted before: reads the live identities, writes none."""
+
+    events: str
+
+    async def first(
+        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
+    ) -> tuple[list[Arrival], list[Key]]:
+        """The arrivals that the live identities name, and all their identities."""
+        known = await look_up(connection, self.events, {arrival.key for arrival in arrivals})
+        fresh = [
+            arrival
+            for arrival in arrivals
+            if (row := known.get(arrival.key)) is not None
+            and (row["slot"], row["position"]) == (arrival.slot, arrival.position)
+            and not row["sealed"]
+        ]
+        return fresh, [arrival.key for arrival in fresh]
+
+
+async def admit(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    admission: Admission,
+    events: str,
+    arrivals: Sequence[Arrival],
+) -> Admitted:
+    """Settle a batch: its facts, what it corrects, what it seals, what it cannot do."""
+    fresh, awaited = await admission.first(connection, arrivals)
+    facts = [_fact(arrival) for arrival in fresh if not isinstance(arrival.event, _CORRECTIONS)]
+    versions = [arrival for arrival in fresh if isinstance(arrival.event, _CORRECTIONS)]
+    if awaited:
+        versions += await _fetch_waiting(connection, events, awaited)
+    seals = [
+        (arrival.envelope.realm, arrival.event.sealed_source, arrival.event.sealed_id)
+        for arrival in fresh
+        if isinstance(arrival.event, EventSealed)
+    ]
+    corrected, roots, unreadable = await _apply_versions(connection, events, versions)
+    return Admitted(facts + corrected, roots, await _seal(connection, events, seals), unreadable)
+
+
+async def look_up(
+    connection: asyncpg.pool.PoolConnectionProxy, events: str, keys: Iterable[Key]
+) -> dict[Key, asyncpg.Record]:
+    """The identities that are known, of these."""
+    realms, sources, ids = _columns(keys)
+    rows = await connection.fetch(_LOOK_UP.replace("{events}", events), realms, sources, ids)
+    return {(row["realm"], row["source"], row["id"]): row for row in rows}
+
+
+async def keep(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    events: str,
+    table: str,
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Add rows to a table of the events; a row that is there already stays."""
+    if rows:
+        await connection.execute(_KEEP.replace("{events}", events).replace("{table}", table), rows)
+
+
+async def _apply_versions(
+    connection: asyncpg.pool.PoolConnectionProxy, events: str, versions: Sequence[Arrival]
+) -> tuple[list[Fact], list[tuple[int, int]], list[Unreadable]]:
+    """Give each correction and withdrawal its original, or let it wait for it."""
+    if not versions:
+        return [], [], []
+    originals = sorted({version.original for version in versions})
+    # A placeholder for what is not here: its insertion waits for whoever is just bringing it.
+    await connection.execute(_EXPECT.replace("{events}", events), *_columns(originals))
+    known = await look_up(connection, events, originals)
+    facts: list[Fact] = []
+    applied: list[tuple[Arrival, asyncpg.Record]] = []
+    waiting: list[Arrival] = []
+    unreadable: list[Unreadable] = []
+    for version in versions:
+        root = known[version.original]
+        if root["sealed"]:
+            continue
+        if root["slot"] is None:
+            waiting.append(version)
+        elif reason := _misfit(version.event, root["type"]):
+            unreadable.append(Unreadable(version, reason))
+        else:
+            applied.append((version, root))
+            facts.extend(_corrected_fact(version, root))
+    await keep(connection, events, "waiting", [_waiting_row(version) for version in waiting])
+    await keep(connection, events, "versions", [_version_row(*pair) for pair in applied])
+    return facts, [(root["slot"], root["position"]) for _, root in applied], unreadable
+
+
+def _misfit(event: EventModel, original_type: str) -> str | None:
+    """Why an event of the original's type cannot be corrected or withdrawn so, or None."""
+    if original_type in (EventCorrected.type, EventWithdrawn.type):
+        return "names a correction or withdrawal; it must name the original event itself"
+    if isinstance(event, EventCorrected):
+        if _stem(event.corrected_type) != _stem(original_type):
+            return f"corrects an event of type {original_type} as {event.corrected_type}"
+        try:
+            decode(event.corrected_type, msgspec.json.encode(event.corrected_data))
+        except ValueError as unreadable:
+            return f"corrected_data is not of type {event.corrected_type}: {unreadable}"
+    return None
+
+
+def _corrected_fact(version: Arrival, root: asyncpg.Record) -> list[Fact]:
+    event = version.event
+    if not isinstance(event, EventCorrected):
+        return []
+    accepted_at, revision = _both_known(version.envelope, root)
+    return [
+        Fact(
+            realm=version.envelope.realm,
+            slot=version.slot,
+            position=version.position,
+            root_slot=root["slot"],
+            root_position=root["position"],
+            time=root["time"],
+            source=root["source"],
+            sequence=root["sequence"],
+            id=root["id"],
+            accepted_at=accepted_at,
+            archive_revision=revision,
+            key=version.envelope.subject or f"{root['source']}#{root['id']}",
+            event=decode(event.corrected_type, msgspec.json.encode(event.corrected_data)),
+        )
+    ]
+
+
+def _both_known(envelope: Envelope, root: asyncpg.Record) -> tuple[datetime | None, int | None]:
+    """From when an archive's correction counts: when it and its original are known."""
+    if envelope.acceptedtime is None:
+        return None, None
+    accepted = max(envelope.acceptedtime, root["accepted_at"] or envelope.acceptedtime)
+    return accepted, max(envelope.archiverevision or 0, root["archive_revision"] or 0)
+
+
+async def _fetch_waiting(
+    connection: asyncpg.pool.PoolConnectionProxy, events: str, keys: Sequence[Key]
+) -> list[Arrival]:
+    """The corrections that waited for these originals."""
+    rows = await connection.fetch(_WAITING.replace("{events}", events), *_columns(keys))
+    return [arrival_of_row(row) for row in rows]
+
+
+async def _seal(
+    connection: asyncpg.pool.PoolConnectionProxy, events: str, seals: Sequence[Key]
+) -> list[tuple[int, int]]:
+    """Seal identities, here or still to come; the places of those that are here."""
+    places: list[tuple[int, int]] = []
+    for realm, source, id_ in seals:
+        row = await connection.fetchrow(_SEAL.replace("{events}", events), realm, source, id_)
+        if row is not None and row["slot"] is not None:
+            places.append((row["slot"], row["position"]))
+    return places
+
+
+def arrival_of_row(row: asyncpg.Record) -> Arrival:
+    """The arrival that a row of `waiting` keeps."""
+    texts: dict[str, str] = msgspec.json.decode(row["headers"])
+    headers = [(name, value.encode()) for name, value in texts.items()]
+    return read_arrival(row["slot"], row["position"], headers, row["value"])
+
+
+def read_arrival(slot: int, position: int, headers: Headers, value: bytes) -> Arrival:
+    """A record as an arrival, its data upcast to today's model.
+
+    Raises:
+        ValueError: attributes or data are not what they must be; says what.
+        UnknownType: no such event type.
+    """
+    envelope = from_headers(headers)
+    return Arrival(
+        slot,
+        position,
+        envelope,
+        digest(envelope, value),
+        decode(envelope.type, value),
+        headers,
+        value,
+    )
+
+
+def _columns(keys: Iterable[Key]) -> tuple[list[str], list[str], list[str]]:
+    realms, sources, ids = [], [], []
+    for realm, source, id_ in keys:
+        realms.append(realm)
+        sources.append(source)
+        ids.append(id_)
+    return realms, sources, ids
+
+
+def _fact(arrival: Arrival) -> Fact:
+    envelope = arrival.envelope
+    return Fact(
+        realm=envelope.realm,
+        slot=arrival.slot,
+        position=arrival.position,
+        root_slot=arrival.slot,
+        root_position=arrival.position,
+        time=envelope.time,
+        source=envelope.source,
+        sequence=arrival.sequence,
+        id=envelope.id,
+        accepted_at=envelope.acceptedtime,
+        archive_revision=envelope.archiverevision,
+        key=envelope.subject or f"{envelope.source}#{envelope.id}",
+        event=arrival.event,
+    )
+
+
+def _identity(arrival: Arrival) -> tuple[object, ...]:
+    envelope = arrival.envelope
+    return (
+        *arrival.key,
+        arrival.slot,
+        arrival.position,
+        envelope.time,
+        arrival.sequence,
+        envelope.type,
+        envelope.subject,
+        arrival.digest,
+        envelope.acceptedtime,
+        envelope.archiverevision,
+        False,
+    )
+
+
+def _version_row(version: Arrival, root: asyncpg.Record) -> tuple[object, ...]:
+    accepted_at, revision = _both_known(version.envelope, root)
+    return (
+        root["slot"],
+        root["position"],
+        version.slot,
+        version.position,
+        version.envelope.time,
+        version.envelope.source,
+        version.sequence,
+        version.envelope.id,
+        isinstance(version.event, EventWithdrawn),
+        accepted_at,
+        revision,
+    )
+
+
+def _waiting_row(version: Arrival) -> tuple[object, ...]:
+    texts = {name: value.decode() for name, value in version.headers}
+    return (
+        version.slot,
+        version.position,
+        *version.original,
+        msgspec.json.encode(texts).decode(),
+        version.value,
+    )
+
+
+def _stem(type_: str) -> str:
+    """An event type without its version."""
+    return type_.rsplit(".", 1)[0]

@@ -1,0 +1,35 @@
+"""Alerts to rows."""
+
+from collections.abc import Iterator
+
+from schemas.events.alert import AlertIssued
+from services.projections.fact import Fact, ReadModel, Row
+from services.readmodels.alerts import MESSAGES, METADATA
+
+
+def project(fact: Fact) -> Iterator[Row]:
+    """The rows this fact makes. An alert that states no beginning is effective when it is sent."""
+    alert = fact.event
+    if not isinstance(alert, AlertIssued):
+        return
+    yield fact.row(
+        MESSAGES,
+        alert.alert,
+        alert.message,
+        alert.references,
+        alert.incident,
+        alert.event_th,
+        alert.headline_th,
+        alert.headline_en,
+        alert.description,
+        alert.instruction,
+        alert.urgency,
+        alert.severity,
+        alert.certainty,
+        alert.effective or fact.time,
+        alert.expires,
+        alert.provinces,
+    )
+
+
+MODEL = ReadModel("alerts", METADATA, project)
