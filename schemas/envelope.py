@@ -56,7 +56,9 @@ Short = Annotated[str, Meta(min_length=1, max_length=256)]
 """An identifier: it stands in keys and indexes, so it is bounded."""
 
 Uri = Annotated[str, Meta(min_length=1, max_length=2_048)]
-Counter = Annotated[str, Meta(min_length=1, max_length=20)]
+Counter = Annotated[
+    str, Meta(min_length=1, max_length=20, extra_json_schema={"pattern": "^[0-9]+$"})
+]
 """A count of one source, zero-padded so that text sorts as numbers do."""
 
 Moment = Annotated[datetime, Meta(tz=True)]

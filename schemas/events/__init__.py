@@ -1,5 +1,7 @@
 """Every event type of the network, by stored name, and the way from stored bytes to a model."""
 
+from typing import cast
+
 from pydantic_core import to_json
 
 from schemas.events.alert import AlertIssued
@@ -94,8 +96,8 @@ def decode(type_: str, data: bytes) -> EventModel:
         raise UnknownType(type_)
     type_, data = upcast(type_, data)
     event = MODELS[type_].model_validate_json(data, strict=True)
-    if isinstance(event, EventCorrected):
-        corrected(event)
+    if type_ == EventCorrected.type:
+        corrected(cast(EventCorrected, event))
     return event
 
 

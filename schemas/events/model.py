@@ -30,7 +30,6 @@ class EventModel(BaseModel):
         frozen=True,
         extra="ignore",
         allow_inf_nan=False,
-        str_max_length=20_000,
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )
@@ -41,7 +40,7 @@ class EventModel(BaseModel):
 class PrivateModel(EventModel):
     """A type where personal data could hide: unknown fields and citizen numbers are refused."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=2_000)
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
     def _names_no_citizen(self) -> Self:

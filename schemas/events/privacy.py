@@ -1,7 +1,6 @@
 """Whether something holds a Thai citizen number, which must never enter the log."""
 
 import re
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -37,14 +36,18 @@ def holds_citizen_number(value: object) -> bool:
     """
     match value:
         case str():
-            return any(is_citizen_number("".join(found)) for found in _CANDIDATE.findall(value))
-        case int() | float() | Decimal():
-            return holds_citizen_number(f"{value:f}" if isinstance(value, Decimal) else str(value))
+            return len(value) >= 13 and any(
+                is_citizen_number("".join(found)) for found in _CANDIDATE.findall(value)
+            )
+        case int():
+            return abs(value) >= 10**12 and holds_citizen_number(str(value))
+        case list() | tuple() | set() | frozenset():
+            return any(holds_citizen_number(item) for item in value)
+        case dict():
+            return any(holds_citizen_number(part) for item in value.items() for part in item)
+        case float() | Decimal():
+            return holds_citizen_number(f"{value:f}")
         case BaseModel():
-            return any(holds_citizen_number(field) for _, field in value)
-        case Mapping():
-            return any(map(holds_citizen_number, (*value.keys(), *value.values())))
-        case Iterable():
-            return any(map(holds_citizen_number, value))
+            return any(holds_citizen_number(field) for field in vars(value).values())
         case _:
             return False

@@ -49,9 +49,11 @@ class SituationReported(EventModel):
 
     @model_validator(mode="after")
     def _states_something(self) -> "SituationReported":
-        stated = [getattr(self, name) for name in FIGURES]
-        if all(value is None for value in stated) and not (
-            self.severity or self.needs or self.note
+        if not (
+            any(getattr(self, name) is not None for name in FIGURES)
+            or self.severity
+            or self.needs
+            or self.note
         ):
             raise ValueError("a situation report states at least one figure, need or note")
         return self
