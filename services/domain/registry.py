@@ -1,0 +1,163 @@
+"""Reference data with dates, in memory: who and what there is on a day in Bangkok.
+
+Of several versions of one thing the one with the latest `valid_from` not after the day rules; when
+it has ended, nothing does. A version stated again (same id, same `valid_from`) replaces what was
+stated before.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+
+from schemas.events.model import EventModel
+from schemas.events.order import DeputyRegistered, TenureRegistered
+from schemas.events.record import ArchiveImported, NetworkOpened
+from schemas.events.registry import (
+    CentreRegistered,
+    ClusterRegistered,
+    DepartmentRegistered,
+    MinistryRegistered,
+    PrecedenceSet,
+    ProvinceRegistered,
+    RegionRegistered,
+)
+from schemas.ids import CentreId, ProvinceCode
+
+BANGKOK_TIME = timezone(timedelta(hours=7))
+"""Thai time: without daylight saving since 1920, so an offset says it all."""
+
+MODELS: dict[str, type[EventModel]] = {
+    "province": ProvinceRegistered,
+    "cluster": ClusterRegistered,
+    "region": RegionRegistered,
+    "ministry": MinistryRegistered,
+    "department": DepartmentRegistered,
+    "centre": CentreRegistered,
+    "precedence": PrecedenceSet,
+    "deputy": DeputyRegistered,
+    "tenure": TenureRegistered,
+    "network": NetworkOpened,
+    "archive": ArchiveImported,
+}
+"""What an entry of each subject is; a subject is the first word of the event's type."""
+
+FIGURES = "figures"
+"""The entry under which the precedence of sources stands."""
+
+OPENING = "opening"
+"""The entry under which the network's opening stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One dated version of one thing. Half-open: `valid_to` is the first day after it."""
+
+    subject: str
+    entry: str
+    valid_from: date | None
+    valid_to: date | None
+    model: EventModel
+
+    def begins_by(self, day: date) -> bool:
+        """Whether it had begun on that day."""
+        return self.valid_from is None or self.valid_from <= day
+
+    def ended_by(self, day: date) -> bool:
+        """Whether it was over on that day."""
+        return self.valid_to is not None and self.valid_to <= day
+
+
+def day_of(moment: datetime) -> date:
+    """The day in Bangkok on which the moment lies."""
+    return moment.astimezone(BANGKOK_TIME).date()
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that was registered, by subject and id, newest version first."""
+
+    versions: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
+
+    def at[Model: EventModel](self, model: type[Model], entry: str, day: date) -> Model | None:
+        """What was registered of this kind under this id on that day, or None."""
+        subject = model.type.partition(".")[0]
+        for version in self.versions.get((subject, entry), ()):
+            if version.begins_by(day):
+                if version.ended_by(day) or not isinstance(version.model, model):
+                    return None
+                return version.model
+        return None
+
+    def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
+        """Everything of this kind that there was on that day, by id."""
+        subject = model.type.partition(".")[0]
+        ids = sorted(entry for kind, entry in self.versions if kind == subject)
+        return (found for entry in ids if (found := self.at(model, entry, day)) is not None)
+
+    def province(self, code: str, day: date) -> ProvinceRegistered | None:
+        """The province with this ISO code as it was on that day."""
+        return self.at(ProvinceRegistered, code, day)
+
+    def centre(self, centre: str, day: date) -> CentreRegistered | None:
+        """The centre as it was registered on that day."""
+        return self.at(CentreRegistered, centre, day)
+
+    def ministry(self, ministry: str, day: date) -> MinistryRegistered | None:
+        """The ministry as it was on that day."""
+        return self.at(MinistryRegistered, ministry, day)
+
+    def department(self, department: str, day: date) -> DepartmentRegistered | None:
+        """The department, and whose it was, on that day."""
+        return self.at(DepartmentRegistered, department, day)
+
+    def precedence(self, day: date) -> PrecedenceSet | None:
+        """Whose figure was shown on that day when sources contradicted each other."""
+        return self.at(PrecedenceSet, FIGURES, day)
+
+    @property
+    def opened_at(self) -> datetime | None:
+        """When the network began to take events in by itself; None as long as it has not."""
+        opening = self.at(NetworkOpened, OPENING, date.max)
+        return None if opening is None else opening.opened_at
+
+    def is_above(self, centre: str, other: str, day: date) -> bool:
+        """Whether `centre` stood above `other`, at any distance, on that day."""
+        passed = {other}
+        below = self.centre(other, day)
+        while below is not None and below.parent is not None and below.parent not in passed:
+            if below.parent == centre:
+                return True
+            # A ring of parents would be a mistake of registration; it must not hold a reader.
+            passed.add(below.parent)
+            below = self.centre(below.parent, day)
+        return False
+
+    def succeeds(self, province: str) -> tuple[ProvinceCode, ...]:
+        """The provinces this one was cut out of when it began."""
+        return tuple(
+            ProvinceCode(code)
+            for version in self.versions.get(("province", province), ())
+            if isinstance(version.model, ProvinceRegistered)
+            for code in version.model.succeeds
+        )
+
+    def centres(self) -> tuple[CentreId, ...]:
+        """Every centre that ever was, by id."""
+        return tuple(sorted(CentreId(entry) for kind, entry in self.versions if kind == "centre"))
+
+
+def registry_of(entries: Iterable[Entry]) -> Registry:
+    """The registry that these entries make, in the order in which they were stated."""
+    stated: dict[tuple[str, str], dict[date | None, Entry]] = {}
+    for entry in entries:
+        stated.setdefault((entry.subject, entry.entry), {})[entry.valid_from] = entry
+    return Registry(
+        {
+            key: tuple(sorted(dated.values(), key=_begin, reverse=True))
+            for key, dated in stated.items()
+        }
+    )
+
+
+def _begin(entry: Entry) -> date:
+    return entry.valid_from or date.min
