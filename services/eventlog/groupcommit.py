@@ -1,85 +1,120 @@
 """Group commit: many writers wait together for one flush.
 
-One task owns the connection. What arrives while a flush is under way makes up the next one, so a
-lone writer waits for nobody and a crowd shares one fsync.
+What arrives while a flush is under way makes up the next one, so a lone writer waits for nobody and
+a crowd shares one fsync. First come, first flushed; a writer that gives up leaves nothing behind.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+_LOOK_AHEAD = 4_000
+"""How many waiting items one flush looks at, so that a long queue costs each flush little."""
+
+
+class WriterClosed(Exception):
+    """Nothing more is written here. What was under way may or may not be durable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting[Item, Result]:
-    """An item and the future its writer waits on."""
-
+class _Waiting[Item]:
     item: Item
     size: int
-    done: asyncio.Future[Result]
 
 
 class GroupCommit[Item, Result]:
-    """A queue in front of `flush`, which writes a batch durably and returns a result per item."""
+    """A queue in front of `flush`, which writes a batch durably and returns a result per item.
+
+    A result that is an exception is raised to its own writer alone; an exception that `flush`
+    raises goes to every writer of the batch. `admission` is asked for each batch and returns what
+    says, item by item, whether the batch may carry it; the first item always may.
+    """
 
     def __init__(
         self,
-        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         max_size: int,
         flushers: int = 1,
-        may_join: Callable[[Sequence[Item], Item], bool] = lambda _batch, _item: True,
+        admission: Callable[[], Callable[[Item], bool]] = lambda: lambda _item: True,
     ) -> None:
         self._flush = flush
         self._max_size = max_size
-        self._may_join = may_join
-        self._queue: deque[Waiting[Item, Result]] = deque()
-        self._arrived = asyncio.Condition()
+        self._admission = admission
+        self._queue: dict[asyncio.Future[Result], _Waiting[Item]] = {}
+        self._flushing: set[asyncio.Future[Result]] = set()
+        self._arrived = asyncio.Event()
         self._closing = False
         self._tasks = [asyncio.create_task(self._run()) for _ in range(flushers)]
 
     async def write(self, item: Item, *, size: int = 1) -> Result:
-        """The item's result, once the flush that carried it is durable."""
-        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        async with self._arrived:
-            self._queue.append(Waiting(item, size, done))
-            self._arrived.notify()
-        return await done
+        """The item's result, once the flush that carried it is durable.
 
-    async def close(self) -> None:
-        """Flush what waits, then stop."""
-        async with self._arrived:
-            self._closing = True
-            self._arrived.notify_all()
-        await asyncio.gather(*self._tasks)
+        Raises:
+            WriterClosed: the writer is closed, or was before the flush came to its end.
+        """
+        if self._closing:
+            raise WriterClosed
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue[done] = _Waiting(item, size)
+        self._arrived.set()
+        try:
+            return await done
+        finally:
+            self._queue.pop(done, None)
+
+    async def close(self, *, patience: float = 10.0) -> None:
+        """Flush what waits, then stop; after `patience` seconds stop all the same."""
+        self._closing = True
+        self._arrived.set()
+        await asyncio.wait(self._tasks, timeout=patience)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for done in (*self._queue, *self._flushing):
+            if not done.done():
+                done.set_exception(WriterClosed())
 
     async def _run(self) -> None:
-        while batch := await self._next_batch():
-            try:
-                results = await self._flush([waiting.item for waiting in batch])
-            except Exception as problem:  # noqa: BLE001 -- every writer of the flush gets the reason
-                for waiting in batch:
-                    if not waiting.done.done():
-                        waiting.done.set_exception(problem)
-                continue
-            for waiting, result in zip(batch, results, strict=True):
-                if not waiting.done.done():
-                    waiting.done.set_result(result)
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            batch = self._take()
+            self._flushing.update(batch)
+            await self._settle(batch)
+            self._flushing.difference_update(batch)
+            # Writers that have their result and come back at once join the next flush; without
+            # this turn it would leave without them, half full.
+            await asyncio.sleep(0)
 
-    async def _next_batch(self) -> list[Waiting[Item, Result]]:
-        async with self._arrived:
-            await self._arrived.wait_for(lambda: self._queue or self._closing)
-            batch: list[Waiting[Item, Result]] = []
-            size = 0
-            left: deque[Waiting[Item, Result]] = deque()
-            while self._queue and (not batch or size < self._max_size):
-                waiting = self._queue.popleft()
-                if waiting.done.cancelled():
-                    continue
-                if batch and not self._may_join([w.item for w in batch], waiting.item):
-                    left.append(waiting)
-                    continue
-                batch.append(waiting)
+    def _take(self) -> dict[asyncio.Future[Result], Item]:
+        admits = self._admission()
+        size = 0
+        batch: dict[asyncio.Future[Result], Item] = {}
+        for done, waiting in islice(self._queue.items(), _LOOK_AHEAD):
+            if batch and size + waiting.size > self._max_size:
+                break
+            if admits(waiting.item):
+                batch[done] = waiting.item
                 size += waiting.size
-            self._queue.extendleft(reversed(left))
-            return batch
+        for done in batch:
+            del self._queue[done]
+        return batch
+
+    async def _settle(self, batch: dict[asyncio.Future[Result], Item]) -> None:
+        results: Sequence[Result | Exception]
+        try:
+            results = await self._flush(list(batch.values()))
+        except Exception as problem:  # noqa: BLE001 -- every writer of the flush gets the reason
+            results = [problem] * len(batch)
+        for done, result in zip(batch, results, strict=True):
+            if done.done():
+                continue
+            if isinstance(result, Exception):
+                done.set_exception(result)
+            else:
+                done.set_result(result)

@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_APPEND_BYTES = 16 * 1024 * 1024
+"""What one append may bring to one partition: keys, values and headers."""
+
 type Headers = list[tuple[str, bytes]]
+"""Each name once, each value UTF-8, as CloudEvents has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Record:
 
 class LogUnavailable(Exception):
     """The log did not acknowledge in time. The messages may or may not be in it: send again."""
+
+
+class AppendTooLarge(Exception):
+    """More than `MAX_APPEND_BYTES` for one partition, which no home would take whole."""
 
 
 class LogMisconfigured(Exception):
@@ -101,6 +109,7 @@ class Log(Protocol):
 
         Raises:
             LogUnavailable: no acknowledgement within `timeout` seconds.
+            AppendTooLarge: nothing is written.
         """
         ...
 
@@ -119,3 +128,25 @@ class Log(Protocol):
     async def close(self) -> None:
         """Free what the log holds; appends under way are finished first."""
         ...
+
+
+def checked_sizes(batches: Mapping[int, Sequence[Message]]) -> dict[int, int]:
+    """The bytes of each partition's batch.
+
+    Raises:
+        AppendTooLarge: one has more than `MAX_APPEND_BYTES`.
+    """
+    sizes = {partition: size_of(batch) for partition, batch in batches.items()}
+    if too_large := {part: size for part, size in sizes.items() if size > MAX_APPEND_BYTES}:
+        raise AppendTooLarge(f"bytes by partition: {too_large}, at most {MAX_APPEND_BYTES}")
+    return sizes
+
+
+def size_of(batch: Sequence[Message]) -> int:
+    """The bytes of keys, values and headers."""
+    return sum(
+        len(message.key)
+        + len(message.value)
+        + sum(len(name) + len(value) for name, value in message.headers)
+        for message in batch
+    )

@@ -5,7 +5,7 @@ versions of others, or not at all. Position order is commit order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,7 +81,7 @@ class DecisionStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._writer: GroupCommit[Decision, Appended] = GroupCommit(
-            self._flush, max_size=_MAX_FLUSH, may_join=_independent
+            self._flush, max_size=_MAX_FLUSH, admission=_independent
         )
 
     async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
@@ -146,23 +146,29 @@ class DecisionStore:
         return [Appended(row["verdict"], row["first_position"]) for row in rows]
 
 
-def _independent(batch: Sequence[Decision], decision: Decision) -> bool:
-    """Whether a flush may carry this decision too.
+def _independent() -> Callable[[Decision], bool]:
+    """Which decisions one flush may carry together.
 
     The store checks all of a flush against what stood before it. That is right as long as no
     stream is written twice in one flush, nor written by one item and guarded on by another.
     """
-    ids = {(event.envelope.source, event.envelope.id) for event in decision.events}
-    for other in batch:
-        if other.stream == decision.stream:
+    written: set[str] = set()
+    guarded: set[str] = set()
+    ids: set[tuple[str, str]] = set()
+
+    def admits(decision: Decision) -> bool:
+        guards = {guard.stream for guard in decision.guards}
+        new = {(event.envelope.source, event.envelope.id) for event in decision.events}
+        if decision.stream in written or decision.stream in guarded:
             return False
-        if any(guard.stream == decision.stream for guard in other.guards):
+        if guards & written or new & ids:
             return False
-        if any(guard.stream == other.stream for guard in decision.guards):
-            return False
-        if any((event.envelope.source, event.envelope.id) in ids for event in other.events):
-            return False
-    return True
+        written.add(decision.stream)
+        guarded.update(guards)
+        ids.update(new)
+        return True
+
+    return admits
 
 
 def _header_text(envelope: Envelope) -> str:

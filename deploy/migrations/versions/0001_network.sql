@@ -44,30 +44,37 @@ CREATE TABLE log.messages (
 );
 
 -- § Offsets are gapless and drawn under the lock of the partition's head, which is held to commit:
--- offset order is commit order, so a reader never skips a late commit.
+-- offset order is commit order, so a reader never skips a late commit. `places` counts a message
+-- within its partition from 0; `heads` are the partitions, each once, with how many they get.
 CREATE FUNCTION log.append(
-    topic_name text, partitions smallint[], keys bytea[], header_texts text[], contents bytea[]
+    topic_name text, head_partitions smallint[], head_counts int[],
+    partitions smallint[], places int[], keys bytea[], header_texts text[], contents bytea[]
 ) RETURNS TABLE (appended_partition smallint, first_offset bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = log AS $$
 DECLARE
     topic_number smallint;
+    added bigint;
 BEGIN
     SELECT t.topic INTO STRICT topic_number FROM topics t WHERE t.name = topic_name;
-    -- The lock first: every later statement sees what its holder before us committed.
+    -- The locks first, in one order for all: every later statement sees what their holders before
+    -- us committed.
     PERFORM FROM heads h
-    WHERE h.topic = topic_number AND h.partition = ANY (partitions)
+    WHERE h.topic = topic_number AND h.partition = ANY (head_partitions)
     ORDER BY h.partition
     FOR UPDATE;
     INSERT INTO messages ("offset", topic, partition, key, headers, value)
-    SELECT h.next_offset + row_number() OVER (PARTITION BY m.p ORDER BY m.nth) - 1,
-           topic_number, m.p, m.k, m.t, m.c
-    FROM unnest(partitions, keys, header_texts, contents) WITH ORDINALITY AS m (p, k, t, c, nth)
+    SELECT h.next_offset + m.place, topic_number, m.p, m.k, m.t, m.c
+    FROM unnest(partitions, places, keys, header_texts, contents) AS m (p, place, k, t, c)
     JOIN heads h ON h.topic = topic_number AND h.partition = m.p;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    IF added <> cardinality(contents) THEN
+        RAISE no_data_found USING MESSAGE = format('topic %s lacks a partition', topic_name);
+    END IF;
     PERFORM pg_notify('log', topic_name);
     RETURN QUERY
     UPDATE heads h SET next_offset = h.next_offset + n.added
-    FROM (SELECT p, count(*) AS added FROM unnest(partitions) AS p GROUP BY p) n
-    WHERE h.topic = topic_number AND h.partition = n.p
+    FROM unnest(head_partitions, head_counts) AS n (partition, added)
+    WHERE h.topic = topic_number AND h.partition = n.partition
     RETURNING h.partition, h.next_offset - n.added;
 END $$;
 
