@@ -83,10 +83,11 @@ class Settings(BaseModel):
         str | None,
         AfterValidator(lambda url: None if url is None else _database_url(url)),
         Field(
+            repr=False,
             description="`postgresql://host:port/database`, without a user: each process connects "
             "as its own role. The password comes from PostgreSQL's password file (`PGPASSFILE`), "
             "or stands in the URL: `postgresql://:password@host/database`. Without it the "
-            "embedded server of the home is used."
+            "embedded server of the home is used.",
         ),
     ] = None
     database_owner: Annotated[

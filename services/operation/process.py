@@ -1,0 +1,76 @@
+"""A process: several pieces of work at once, until it is told to stop or one of them fails."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+from services.operation.logs import describe
+
+STOP_SECONDS = 10.0
+"""How long one piece of work may take to stop before the next one is asked."""
+
+type Work = Callable[[], Coroutine[None, None, None]]
+
+logger = structlog.get_logger()
+
+
+def instance() -> str:
+    """This process among all others: its machine and its number there."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def run_until_stopped(works: Mapping[str, Work]) -> None:
+    """Run every work until SIGTERM or SIGINT, or until one fails.
+
+    Stopping goes backwards: the work named last is cancelled first and has ended before the one
+    named before it is. So what others rest on is named first. A work that returns has done its
+    part. Resources belong to the caller, who closes them after this returns.
+
+    Raises:
+        ExceptionGroup: what a work failed with, after the others were stopped.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work(), name=name) for name, work in works.items()]
+        with _signals() as stop:
+            await stop.wait()
+        # From here on a second Ctrl-C does what it always does.
+        logger.info("stopping")
+        for task in reversed(tasks):
+            task.cancel()
+            await asyncio.wait([task], timeout=STOP_SECONDS)
+    logger.info("stopped")
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set meanwhile."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def persist(
+    work: Callable[[], Awaitable[object]],
+    *,
+    name: str,
+    through: tuple[type[Exception], ...],
+    pause_seconds: float = 0.5,
+) -> None:
+    """Do the work for ever: again after a pause whenever one of these errors ended it."""
+    while True:
+        try:
+            await work()
+        except through as away:
+            logger.warning("work_interrupted", work=name, error=describe(away))
+        await asyncio.sleep(pause_seconds)
