@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from schemas.events.indicator import IndicatorMeasured
-from services.agent.record import BANGKOK_TIME, Event, Record, Row, event_of
+from services.agent.record import Event, Record, Row, event_of
+from services.domain.registry import BANGKOK_TIME
 
 CENTRE = "doc:moph.ddc"
 INDICATORS = {"cases": "covid-19.cases", "deaths": "covid-19.deaths"}

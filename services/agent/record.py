@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from schemas.events import EventModel
 from schemas.ids import CentreId, source_of_centre
+from services.domain.registry import BANGKOK_TIME
 
 type Event = dict[str, Any]
 """A CloudEvent in structured mode, as one line of NDJSON holds it."""
 
 type Row = Mapping[str, str]
 """One line of a CSV file by its header; an empty cell is an empty text."""
-
-BANGKOK_TIME = timezone(timedelta(hours=7))
-"""Without daylight saving since 1920, so an offset says it all."""
 
 
 @dataclass(frozen=True)
