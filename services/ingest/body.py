@@ -207,12 +207,13 @@ def _too_large() -> Problem:
 
 
 def _too_slow(pace: Pace) -> Problem:
+    rate, minutes = f"{pace.bytes_per_second:.0f}", f"{pace.longest_seconds / 60:.0f}"
     return Problem(
         TOO_SLOW,
         Text(
-            f"ส่งให้เร็วกว่า {pace.bytes_per_second:.0f} ไบต์ต่อวินาที และให้จบใน {pace.longest_seconds / 60:.0f} นาที",
-            f"Send faster than {pace.bytes_per_second:.0f} bytes a second and end within "
-            f"{pace.longest_seconds / 60:.0f} minutes; send less at a time",
+            f"ส่งให้เร็วกว่า {rate} ไบต์ต่อวินาที และให้จบใน {minutes} นาที หรือแบ่งส่งทีละน้อย",
+            f"Send faster than {rate} bytes a second and end within {minutes} minutes; "
+            f"send less at a time",
         ),
         headers=_CLOSE,
     )

@@ -15,7 +15,6 @@ from schemas.envelope import ATTRIBUTES, CONTENT_TYPE, REQUIRED, Envelope, fault
 from schemas.events import STATUS_TYPES, EventModel, UnknownType, decode
 from schemas.events.upcast import STEPS
 from services.ingest.refusals import (
-    ATTRIBUTE_INVALID,
     DATA_MISSING,
     EVENT_TOO_LARGE,
     attribute_invalid,
@@ -52,6 +51,8 @@ class Stated(msgspec.Struct, frozen=True):
     envelope: Envelope
     data: bytes
     event: EventModel
+    size: int
+    """Bytes as it came, attributes and all."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -78,7 +79,8 @@ def read(raw: bytes, *, now: datetime) -> Stated | Refused:
         _check_attributes(content)
         envelope = _envelope(raw, content)
         data = _data(raw, content)
-        return _stated(envelope, data, now=now)
+        event = _event(envelope, data, now=now)
+        return Stated(envelope, data, event, len(raw))
     except Problem as problem:
         return Refused(_readable(content.get("id")), problem)
 
@@ -91,7 +93,9 @@ def read_binary(attributes: Mapping[str, str], data: bytes, *, now: datetime) ->
         if not data:
             raise _no_data()
         whole(data)
-        return _stated(_converted(attributes), data, now=now)
+        envelope = _converted(attributes)
+        size = len(data) + sum(map(len, attributes.values()))
+        return Stated(envelope, data, _event(envelope, data, now=now), size)
     except Problem as problem:
         return Refused(_readable(attributes.get("id")), problem)
 
@@ -127,7 +131,7 @@ def check_time(attribute: str, stated: datetime, *, now: datetime) -> None:
         raise attribute_invalid(attribute, f"it is earlier than {EARLIEST.year}")
 
 
-def _stated(envelope: Envelope, data: bytes, *, now: datetime) -> Stated:
+def _event(envelope: Envelope, data: bytes, *, now: datetime) -> EventModel:
     if why := fault(envelope):
         raise attribute_invalid(_named_in(why), why)
     if not _is_json(envelope.datacontenttype):
@@ -139,7 +143,7 @@ def _stated(envelope: Envelope, data: bytes, *, now: datetime) -> Stated:
     if envelope.recordedtime is not None:
         check_time("recordedtime", envelope.recordedtime, now=now)
     try:
-        return Stated(envelope, data, decode(envelope.type, data))
+        return decode(envelope.type, data)
     except UnknownType:
         raise unknown_type(_TAKEN_TYPES) from None
     except ValidationError as wrong:
@@ -246,14 +250,3 @@ def _named_in(why: str) -> str:
 
 def _readable(stated: object) -> str | None:
     return stated if isinstance(stated, str) and 0 < len(stated) <= 256 else None
-
-
-__all__ = [
-    "ATTRIBUTE_INVALID",
-    "Refused",
-    "Stated",
-    "check_size",
-    "check_time",
-    "read",
-    "read_binary",
-]

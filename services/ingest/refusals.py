@@ -41,6 +41,7 @@ UNKNOWN_TYPE = Kind("unknown-type", 422, Text("ไม่รู้จักชน
 DATA_MISSING = Kind("data-missing", 422, Text("ไม่มี data", "There is no data"))
 DATA_INVALID = Kind("data-invalid", 422, Text("data ไม่ตรงกับชนิด", "The data are not of the type"))
 CONFLICT = Kind("conflict", 409, Text("รหัสนี้มีเนื้อหาอื่นอยู่แล้ว", "The id is taken by other content"))
+SEALED = Kind("sealed", 409, Text("เหตุการณ์นี้ถูกปิดผนึก", "The event is sealed"))
 NONE_TAKEN = Kind("none-taken", 422, Text("รับไม่ได้สักเหตุการณ์", "No event could be taken"))
 NOT_A_CENTRE = Kind("not-a-centre", 403, Text("ผู้เรียกไม่ใช่ศูนย์ปฏิบัติการ", "The caller is no centre"))
 
@@ -195,6 +196,28 @@ def conflict(id_: str) -> Problem:
             "send event.corrected.v1",
         ),
         extensions={"id": id_},
+    )
+
+
+def sealed() -> Problem:
+    """The event was hidden by an order; it does not come back."""
+    return Problem(
+        SEALED,
+        Text(
+            "เหตุการณ์นี้ถูกปิดผนึกตามคำสั่ง ไม่รับซ้ำ",
+            "The event was sealed by an order and is not taken in again",
+        ),
+    )
+
+
+def not_a_centre() -> Problem:
+    """Only operations centres state facts here."""
+    return Problem(
+        NOT_A_CENTRE,
+        Text(
+            "ใช้โทเค็นของศูนย์ปฏิบัติการ เช่น poc:TH-83",
+            "Use the token of an operations centre, like poc:TH-83",
+        ),
     )
 
 

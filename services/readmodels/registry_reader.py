@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import asyncpg
 
 from services.domain.registry import MODELS, Entry, Registry, registry_of
+from services.eventlog.connection import LOST
 
 _POLL_SECONDS = 1.0
 
@@ -21,7 +22,6 @@ SELECT subject, entry, valid_from, valid_to, body::text AS body FROM registry.en
 WHERE realm = 'actual' ORDER BY position
 """
 _NOT_THERE_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)
 
 
 class RegistryReader:
@@ -61,7 +61,7 @@ class RegistryReader:
         while True:
             try:
                 await self.refresh()
-            except _AWAY:
+            except LOST:
                 self._state = (None, -1)
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -1,0 +1,241 @@
+"""The door: what centres state is judged, told from what is known already, and put into the log.
+
+Nothing is acknowledged before it is durable. When the log does not acknowledge, nothing is
+remembered either: the centre sends again, and one identity has one effect.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from schemas.envelope import STATUS_TOPIC, digest, to_headers
+from schemas.ids import CentreId
+from schemas.slots import slot_of
+from services.domain.entitlement import Statement, check
+from services.domain.rejected import Rejected
+from services.eventlog.log import Log, LogUnavailable, Message
+from services.eventlog.position import Position
+from services.ingest.identities import Found, Identities, IdentitiesUnavailable
+from services.ingest.reading import Refused, Stated
+from services.ingest.recent import Key, Known, Recent
+from services.ingest.refusals import CONFLICT, conflict, of_rule, sealed
+from services.operation.metrics import Metrics
+from services.readmodels.registry_reader import RegistryReader
+
+APPEND_SECONDS = 10.0
+"""How long the log has to acknowledge before the centre is told to send again."""
+
+_BREATH = 250
+"""Events between two moments in which other requests get their turn."""
+
+_PART_BYTES = 2 * 1024 * 1024
+"""What goes into the log at once: a larger request would hold up those behind it."""
+
+_HEADER_NAMES = 400
+"""Bytes that the names of an event's headers take, at most about."""
+
+logger = structlog.get_logger()
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """An event that is in the log, durably; `duplicate` when it was there before."""
+
+    id: str
+    slot: int
+    position: int
+    duplicate: bool
+
+
+type Outcome = Taken | Refused
+"""What became of one event."""
+
+
+class _Candidate(msgspec.Struct):
+    stated: Stated
+    digest: bytes
+    index: int
+    again: list[int]
+
+
+@dataclass
+class _Request:
+    """The events of one request between their judgement and their place in the log."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    candidates: dict[Key, _Candidate] = field(default_factory=dict)
+
+    def settle(self, candidate: _Candidate, taken: Taken) -> None:
+        """The candidate is in the log; so are its repetitions in the same request."""
+        self.outcomes[candidate.index] = taken
+        for index in candidate.again:
+            self.outcomes[index] = Taken(taken.id, taken.slot, taken.position, duplicate=True)
+
+    def refuse(self, candidate: _Candidate, refused: Refused) -> None:
+        """The candidate and its repetitions are not taken in."""
+        self.outcomes.update(dict.fromkeys((candidate.index, *candidate.again), refused))
+
+
+@dataclass
+class Door:
+    """One process's door to one log."""
+
+    log: Log
+    registry: RegistryReader
+    identities: Identities
+    metrics: Metrics
+    way: str = "http"
+    """How events came: the label of what is counted as accepted."""
+    recent: Recent = field(default_factory=Recent)
+    failed_at: float = float("-inf")
+    """When the log last failed to acknowledge, by the loop's clock."""
+
+    async def take(
+        self, readings: Iterable[Stated | Refused], *, centre: CentreId
+    ) -> list[Outcome]:
+        """What became of each event, in their order. Those taken are durable in the log.
+
+        Raises:
+            LogUnavailable: no acknowledgement; some may be in the log, send all of them again.
+        """
+        request = await self._judged(readings, centre)
+        if request.candidates:
+            found = await self._look_up(request)
+            await self.recent.settled(request.candidates)
+            # No await between here and the append: two requests never both find an event new.
+            new = self._not_known(request, found)
+            if new:
+                with self.recent.on_their_way(new):
+                    await self._append(request, new)
+        outcomes = [request.outcomes[index] for index in range(len(request.outcomes))]
+        self._count(outcomes)
+        return outcomes
+
+    async def _judged(self, readings: Iterable[Stated | Refused], centre: CentreId) -> _Request:
+        request = _Request()
+        registry = self.registry.registry
+        for index, reading in enumerate(readings):
+            if index % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            if isinstance(reading, Refused):
+                request.outcomes[index] = reading
+                continue
+            envelope = reading.envelope
+            try:
+                check(Statement(centre, envelope, reading.event), registry)
+            except Rejected as rejected:
+                request.outcomes[index] = Refused(envelope.id, of_rule(rejected))
+                continue
+            said = digest(envelope, reading.data)
+            key = (envelope.realm, envelope.source, envelope.id)
+            first = request.candidates.get(key)
+            if first is None:
+                request.candidates[key] = _Candidate(reading, said, index, [])
+            elif first.digest == said:
+                first.again.append(index)
+            else:
+                request.outcomes[index] = Refused(envelope.id, conflict(envelope.id))
+        return request
+
+    async def _look_up(self, request: _Request) -> Found:
+        try:
+            return await self.identities.look_up(request.candidates)
+        except IdentitiesUnavailable:
+            logger.warning("identities_away", events=len(request.candidates))
+            return Found({}, frozenset())
+
+    def _not_known(self, request: _Request, found: Found) -> dict[Key, _Candidate]:
+        """The candidates that go into the log; the outcome of the others is settled."""
+        new: dict[Key, _Candidate] = {}
+        for key, candidate in request.candidates.items():
+            known = self.recent.find(key) or found.known.get(key)
+            if key in found.sealed:
+                request.refuse(candidate, Refused(key[2], sealed()))
+            elif known is None:
+                new[key] = candidate
+            elif known.digest == candidate.digest:
+                request.settle(candidate, Taken(key[2], known.slot, known.position, duplicate=True))
+            else:
+                request.refuse(candidate, Refused(key[2], conflict(key[2])))
+        return new
+
+    async def _append(self, request: _Request, new: dict[Key, _Candidate]) -> None:
+        """Append in parts that the log takes: what was acknowledged is remembered at once."""
+        part = _Part()
+        for key, candidate in new.items():
+            part.add(key, candidate)
+            if part.size >= _PART_BYTES:
+                await self._append_part(request, part)
+                part = _Part()
+        if part.placed:
+            await self._append_part(request, part)
+
+    async def _append_part(self, request: _Request, part: "_Part") -> None:
+        firsts = await self._acknowledged(part.batches)
+        for key, candidate, slot, place in part.placed:
+            position = firsts[slot] + place
+            self.recent.remember(key, Known(candidate.digest, slot, position))
+            request.settle(candidate, Taken(key[2], slot, position, duplicate=False))
+
+    async def _acknowledged(self, batches: dict[int, list[Message]]) -> dict[int, int]:
+        began = time.perf_counter()
+        try:
+            firsts = await self.log.append(STATUS_TOPIC, batches, timeout=APPEND_SECONDS)
+        except LogUnavailable:
+            self.failed_at = asyncio.get_running_loop().time()
+            raise
+        took = time.perf_counter() - began
+        self.metrics.append_seconds.labels(STATUS_TOPIC).observe(took)
+        return firsts
+
+    def _count(self, outcomes: Iterable[Outcome]) -> None:
+        accepted = duplicates = 0
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                self._count_refused(outcome)
+            elif outcome.duplicate:
+                duplicates += 1
+            else:
+                accepted += 1
+        self.metrics.accepted.labels(self.way).inc(accepted)
+        self.metrics.duplicates.inc(duplicates)
+
+    def _count_refused(self, refused: Refused) -> None:
+        self.metrics.refused.labels(refused.problem.kind.slug).inc()
+        if refused.problem.kind is CONFLICT:
+            self.metrics.conflicts.inc()
+
+
+@dataclass
+class _Part:
+    """Events that go into the log in one append."""
+
+    size: int = 0
+    batches: dict[int, list[Message]] = field(default_factory=dict)
+    placed: list[tuple[Key, _Candidate, int, int]] = field(default_factory=list)
+
+    def add(self, key: Key, candidate: _Candidate) -> None:
+        """The candidate goes with this part, behind what it has for the slot."""
+        slot = slot_of(key[1])
+        batch = self.batches.setdefault(slot, [])
+        self.placed.append((key, candidate, slot, len(batch)))
+        batch.append(message_of(candidate.stated))
+        self.size += candidate.stated.size + _HEADER_NAMES
+
+
+def message_of(stated: Stated) -> Message:
+    """The event as the log carries it: the source is the key, `data` are the centre's bytes."""
+    envelope = stated.envelope
+    return Message(envelope.source.encode(), stated.data, to_headers(envelope))
+
+
+def position_after(outcomes: Iterable[Outcome]) -> Position | None:
+    """What a reader waits for to see all that was taken; None when nothing was."""
+    ends: dict[int, int] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, Taken):
+            ends[outcome.slot] = max(ends.get(outcome.slot, 0), outcome.position + 1)
+    return Position(ends) if ends else None
