@@ -13,12 +13,14 @@ import asyncpg
 import msgspec
 
 from schemas.envelope import Envelope, from_headers, to_headers
-from services.eventlog.groupcommit import GroupCommit
+from services.eventlog.connection import LOST, KeptConnection
+from services.eventlog.groupcommit import GroupCommit, WriterClosed
 
 _MAX_FLUSH = 500
+_FLUSH_SECONDS = 30.0
 _APPEND = """
-SELECT item, verdict, first_position
-FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
+SELECT verdict, first_position
+FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
 _FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
@@ -75,11 +77,19 @@ class StoreUnavailable(Exception):
     """The store did not answer. What was handed over may or may not be in it: load and see."""
 
 
+class Unstorable(Exception):
+    """The database refuses this decision whatever its state, as a text with a null byte."""
+
+
 class DecisionStore:
-    """The schema `decisions` of one database, with one group-commit writer per process."""
+    """The schema `decisions` of one database, with one group-commit writer per process.
+
+    Keeps one of the pool's connections. Every call raises `StoreUnavailable` when it is away.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._connection = KeptConnection(pool)
         self._writer: GroupCommit[Decision, Appended] = GroupCommit(
             self._flush, max_size=_MAX_FLUSH, admission=_independent
         )
@@ -89,20 +99,21 @@ class DecisionStore:
 
         Raises:
             StoreUnavailable: no answer within `timeout` seconds.
+            Unstorable: nothing of it is written, and never could be.
         """
         try:
             async with asyncio.timeout(timeout):
                 return await self._writer.write(decision, size=len(decision.events))
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as away:
+        except (*LOST, WriterClosed) as away:
             raise StoreUnavailable(repr(away)) from away
 
     async def load(self, stream: str) -> list[StoredEvent]:
         """Every event of a stream, oldest first."""
-        return [_stored(row) for row in await self._pool.fetch(_STREAM, stream)]
+        return [_stored(row) for row in await self._fetch(_STREAM, stream)]
 
     async def read(self, position: int, *, limit: int) -> list[StoredEvent]:
         """Events in the order of their positions, from this one on."""
-        return [_stored(row) for row in await self._pool.fetch(_FROM, position, limit)]
+        return [_stored(row) for row in await self._fetch(_FROM, position, limit)]
 
     async def read_all(self, position: int = 0) -> AsyncIterator[StoredEvent]:
         """Every event from this position on, in pages."""
@@ -113,36 +124,53 @@ class DecisionStore:
 
     async def version(self, stream: str) -> int:
         """The stream's version; 0 when nothing was ever decided on it."""
-        found = await self._pool.fetchval(
-            "SELECT version FROM decisions.streams WHERE stream = $1", stream
-        )
-        return found or 0
+        rows = await self._fetch("SELECT version FROM decisions.streams WHERE stream = $1", stream)
+        return rows[0]["version"] if rows else 0
 
     async def next_position(self) -> int:
         """The position that the next decision will have."""
-        found: int = await self._pool.fetchval("SELECT next_position FROM decisions.head")
+        found: int = (await self._fetch("SELECT next_position FROM decisions.head"))[0][0]
         return found
 
     async def close(self) -> None:
         """Finish what is under way."""
         await self._writer.close()
+        await self._connection.close()
 
-    async def _flush(self, decisions: Sequence[Decision]) -> list[Appended]:
+    async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        try:
+            return await self._pool.fetch(query, *arguments)
+        except LOST as away:
+            raise StoreUnavailable(repr(away)) from away
+
+    async def _flush(self, decisions: Sequence[Decision]) -> Sequence[Appended | Exception]:
+        try:
+            return await self._write(decisions)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as refused:
+            if len(decisions) == 1:
+                return [Unstorable(str(refused))]
+            # One of them cannot be written. The others must not fail with it.
+            return [(await self._flush([decision]))[0] for decision in decisions]
+
+    async def _write(self, decisions: Sequence[Decision]) -> list[Appended]:
         guards = [(n, g) for n, d in enumerate(decisions, 1) for g in d.guards]
-        events = [(n, e) for n, d in enumerate(decisions, 1) for e in d.events]
-        rows = await self._pool.fetch(
-            _APPEND,
-            [decision.stream for decision in decisions],
-            [decision.expected_version for decision in decisions],
-            [n for n, _ in guards],
-            [guard.stream for _, guard in guards],
-            [guard.version for _, guard in guards],
-            [n for n, _ in events],
-            [event.envelope.source for _, event in events],
-            [event.envelope.id for _, event in events],
-            [_header_text(event.envelope) for _, event in events],
-            [event.data for _, event in events],
-        )
+        events = [(n, p, e) for n, d in enumerate(decisions, 1) for p, e in enumerate(d.events, 1)]
+        async with self._connection.use(timeout=_FLUSH_SECONDS) as connection:
+            rows = await connection.fetch(
+                _APPEND,
+                [decision.stream for decision in decisions],
+                [decision.expected_version for decision in decisions],
+                [len(decision.events) for decision in decisions],
+                [n for n, _ in guards],
+                [guard.stream for _, guard in guards],
+                [guard.version for _, guard in guards],
+                [n for n, _, _ in events],
+                [place for _, place, _ in events],
+                [event.envelope.source for _, _, event in events],
+                [event.envelope.id for _, _, event in events],
+                [_header_text(event.envelope) for _, _, event in events],
+                [event.data for _, _, event in events],
+            )
         return [Appended(row["verdict"], row["first_position"]) for row in rows]
 
 

@@ -125,12 +125,17 @@ CREATE TABLE decisions.events (
 -- on the versions of other streams; an item is appended whole or not at all, and has its verdict:
 -- 'appended', 'conflict' (a version is not the expected one) or 'duplicate' (an id is here already).
 -- The caller puts a stream into a flush at most once, and never one that another item guards on.
+-- Items and places count from 1. Joins are pinned to nested loops over the indexes: a plan cached
+-- while the tables were small would otherwise scan them when they are large.
 CREATE FUNCTION decisions.append(
-    item_streams text[], item_versions int[],
+    item_streams text[], item_versions int[], item_sizes int[],
     guard_items int[], guard_streams text[], guard_versions int[],
-    event_items int[], event_sources text[], event_ids text[], header_texts text[], contents bytea[]
+    event_items int[], event_places int[], event_sources text[], event_ids text[],
+    header_texts text[], contents bytea[]
 ) RETURNS TABLE (item int, verdict text, first_position bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = decisions AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = decisions SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+AS $$
 DECLARE
     start bigint;
     added bigint;
@@ -139,51 +144,55 @@ BEGIN
     -- The lock first, then the checks: in one statement the checks would see a snapshot older than
     -- the lock and pass on what another writer has just changed.
     SELECT h.next_position INTO start FROM head h FOR UPDATE;
+    WITH known AS (
+        SELECT e.i FROM unnest(event_items, event_sources, event_ids) AS e (i, source, id)
+        JOIN events USING (source, id)
+    ), moved AS (
+        SELECT checked.i
+        FROM (
+            SELECT i, stream, version
+            FROM unnest(item_streams, item_versions) WITH ORDINALITY AS w (stream, version, i)
+            UNION ALL
+            SELECT i, stream, version
+            FROM unnest(guard_items, guard_streams, guard_versions) AS g (i, stream, version)
+        ) checked
+        LEFT JOIN streams s ON s.stream = checked.stream
+        WHERE coalesce(s.version, 0) <> checked.version
+    )
     SELECT array_agg(
         CASE
-            WHEN EXISTS (
-                SELECT FROM unnest(event_items, event_sources, event_ids) AS e (i, source, id)
-                JOIN events known USING (source, id) WHERE e.i = wanted.nth
-            ) THEN 'duplicate'
-            WHEN coalesce(s.version, 0) <> wanted.version OR EXISTS (
-                SELECT FROM unnest(guard_items, guard_streams, guard_versions) AS g (i, stream, v)
-                LEFT JOIN streams gs ON gs.stream = g.stream
-                WHERE g.i = wanted.nth AND coalesce(gs.version, 0) <> g.v
-            ) THEN 'conflict'
+            WHEN n IN (SELECT i FROM known) THEN 'duplicate'
+            WHEN n IN (SELECT i FROM moved) THEN 'conflict'
             ELSE 'appended'
-        END ORDER BY wanted.nth)
+        END ORDER BY n)
     INTO verdicts
-    FROM unnest(item_streams, item_versions) WITH ORDINALITY AS wanted (stream, version, nth)
-    LEFT JOIN streams s ON s.stream = wanted.stream;
+    FROM generate_subscripts(item_streams, 1) AS n;
 
     INSERT INTO events (position, stream, version, source, id, headers, data)
-    SELECT start + row_number() OVER (ORDER BY e.nth) - 1,
-           item_streams[e.i],
-           item_versions[e.i] + row_number() OVER (PARTITION BY e.i ORDER BY e.nth),
-           e.source, e.id, e.headers, e.data
-    FROM unnest(event_items, event_sources, event_ids, header_texts, contents)
-         WITH ORDINALITY AS e (i, source, id, headers, data, nth)
+    SELECT start + row_number() OVER (ORDER BY e.i, e.place) - 1,
+           item_streams[e.i], item_versions[e.i] + e.place, e.source, e.id, e.headers, e.data
+    FROM unnest(event_items, event_places, event_sources, event_ids, header_texts, contents)
+         AS e (i, place, source, id, headers, data)
     WHERE verdicts[e.i] = 'appended';
     GET DIAGNOSTICS added = ROW_COUNT;
 
-    INSERT INTO streams (stream, version)
-    SELECT item_streams[n.i], item_versions[n.i] + n.added
-    FROM (SELECT i, count(*) AS added FROM unnest(event_items) AS i GROUP BY i) n
-    WHERE verdicts[n.i] = 'appended'
-    ON CONFLICT (stream) DO UPDATE SET version = excluded.version;
     IF added > 0 THEN
+        INSERT INTO streams (stream, version)
+        SELECT item_streams[n], item_versions[n] + item_sizes[n]
+        FROM generate_subscripts(item_streams, 1) AS n
+        WHERE verdicts[n] = 'appended' AND item_sizes[n] > 0
+        ON CONFLICT (stream) DO UPDATE SET version = excluded.version;
         UPDATE head SET next_position = start + added;
         PERFORM pg_notify('decisions', '');
     END IF;
 
     RETURN QUERY
-    SELECT n.nth::int, verdicts[n.nth],
-           CASE WHEN verdicts[n.nth] = 'appended' THEN
-               start + coalesce(sum(n.size) FILTER (WHERE verdicts[n.nth] = 'appended')
-                                OVER (ORDER BY n.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::bigint
+    SELECT n, verdicts[n],
+           CASE WHEN verdicts[n] = 'appended' THEN
+               start + (sum(item_sizes[n]) FILTER (WHERE verdicts[n] = 'appended')
+                        OVER (ORDER BY n))::bigint - item_sizes[n]
            END
-    FROM (SELECT i AS nth, (SELECT count(*) FROM unnest(event_items) AS x WHERE x = i) AS size
-          FROM generate_subscripts(item_streams, 1) AS i) n;
+    FROM generate_subscripts(item_streams, 1) AS n;
 END $$;
 
 -- § How far the relay has published. Two relays may both publish; readers drop what they have.
