@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from services.operation.private_files import write_private
+from services.operation.settings import Settings
 
 _OWNER_ONLY = 0o700
 _THROUGH = 0o711
@@ -40,11 +44,6 @@ class Home:
         return self.directory / "postgres"
 
     @property
-    def issuer_key(self) -> Path:
-        """The embedded issuer's private key."""
-        return self.directory / "issuer.pem"
-
-    @property
     def secret_file(self) -> Path:
         """What position tokens and cursors are sealed with."""
         return self.directory / "secret"
@@ -59,6 +58,16 @@ class Home:
         if not self.secret_file.exists():
             write_private(self.secret_file, Fernet.generate_key())
         return self.secret_file.read_text()
+
+    def settings(self, stated: Settings) -> Settings:
+        """The stated settings, with the home's running database and its secret where none is."""
+        return stated.model_copy(
+            update={
+                "home": self.directory,
+                "database_url": stated.database_url or self.running_database_url(),
+                "secret": stated.secret or SecretStr(self.secret()),
+            }
+        )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -89,21 +98,6 @@ class Home:
         if len(lines) < _READY_LINES or lines[7].strip() != "ready" or not _lives(int(lines[0])):
             return None
         return f"postgresql:///kamkap?host={lines[4].strip()}"
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """The file holds the content, readable by its owner alone; the first of two writers counts."""
-    made = file.with_name(f"{file.name}.{os.getpid()}")
-    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    try:
-        os.link(made, file)
-    except FileExistsError:
-        return
-    finally:
-        made.unlink()
 
 
 def _lives(pid: int) -> bool:

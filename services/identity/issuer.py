@@ -4,7 +4,6 @@ import base64
 import hashlib
 import os
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,16 +14,20 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from fastapi import APIRouter
 
 from services.identity.identity import Identity
-from services.identity.tokens import IDENTITY_CLAIM
-from services.operation.settings import Settings
+from services.identity.keys import FetchedKeys, FixedKeys, Keys
+from services.identity.tokens import IDENTITY_CLAIM, Verifier
+from services.operation.private_files import write_private
+from services.operation.settings import BadSettings, Settings
 
+KEY_FILE = "issuer.pem"
 DEFAULT_LIFETIME = timedelta(hours=12)
 LONGEST_LIFETIME = timedelta(days=366)
 
 
-class IssuerRefused(Exception):
+class IssuerRefused(BadSettings):
     """The embedded issuer serves one machine: no Kafka log, no address but loopback.
 
     Whoever holds the home's key is anybody in the network.
@@ -49,14 +52,16 @@ class Issuer:
         self.key_id = hashlib.sha256(public).hexdigest()[:16]
 
     @classmethod
-    def open(cls, key_file: Path, settings: Settings) -> "Issuer":
-        """The issuer whose key this file holds; the file is made when it is missing.
+    def open(cls, settings: Settings) -> "Issuer":
+        """The home's issuer; its key is made on first use.
 
         Raises:
             IssuerRefused: the settings reach beyond this machine.
         """
+        key_file = settings.home / KEY_FILE
         if not key_file.exists():
-            _make_key(key_file)
+            settings.home.mkdir(parents=True, exist_ok=True)
+            write_private(key_file, _new_key())
         key = load_pem_private_key(key_file.read_bytes(), password=None)
         if not isinstance(key, Ed25519PrivateKey):
             raise IssuerRefused(f"{key_file} holds no Ed25519 key")
@@ -99,19 +104,38 @@ class Issuer:
         }
 
 
-def _make_key(key_file: Path) -> None:
-    content = Ed25519PrivateKey.generate().private_bytes(
+def verifier_of(settings: Settings) -> Verifier:
+    """Believes the issuer the settings name, or the home's own when they name none.
+
+    Raises:
+        IssuerRefused: they name none and reach beyond this machine.
+    """
+    keys: Keys
+    if settings.jwks_url is None:
+        keys = FixedKeys(Issuer.open(settings).jwks())
+    else:
+        keys = FetchedKeys(settings.jwks_url)
+    return Verifier(keys, issuer=settings.issuer, audience=settings.audience)
+
+
+def discovery_pages(issuer: Issuer) -> APIRouter:
+    """The issuer's pages: OpenID Connect discovery and its JWKS."""
+    pages = APIRouter(prefix="/.well-known", include_in_schema=False)
+
+    @pages.get("/openid-configuration")
+    async def discovery() -> dict[str, object]:
+        """Where the keys are."""
+        return issuer.discovery()
+
+    @pages.get("/jwks.json")
+    async def jwks() -> dict[str, list[dict[str, str]]]:
+        """The public key."""
+        return issuer.jwks()
+
+    return pages
+
+
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    # Made under another name first: two commands may do it at once, and the first one counts.
-    made = key_file.with_name(f"{key_file.name}.{os.getpid()}")
-    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(made, key_file)
-    except FileExistsError:
-        return
-    finally:
-        made.unlink()

@@ -4,12 +4,19 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from typing import NoReturn
 
 import structlog
+import uvloop
 
+from services.eventlog.log import LogMisconfigured
+from services.operation import logs
 from services.operation.logs import describe
+from services.operation.serving import AddressTaken
+from services.operation.settings import BadSettings, Settings
 
 STOP_SECONDS = 10.0
 """How long one piece of work may take to stop before the next one is asked."""
@@ -22,6 +29,25 @@ logger = structlog.get_logger()
 def instance() -> str:
     """This process among all others: its machine and its number there."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def launch(run: Callable[[Settings], Coroutine[None, None, None]]) -> NoReturn:
+    """Be this process, with the environment's settings, and end with its exit code.
+
+    What stands in the way of starting is one line on stderr and exit code 2; a failure while it
+    runs is logged and exit code 1.
+    """
+    try:
+        settings = Settings.from_environment(os.environ)
+        logs.configure(settings.log_level)
+        asyncio.run(run(settings), loop_factory=uvloop.new_event_loop)
+    except (BadSettings, LogMisconfigured, AddressTaken) as refused:
+        sys.stderr.write(f"{refused}\n")
+        sys.exit(2)
+    except Exception:
+        logger.exception("process_failed")
+        sys.exit(1)
+    sys.exit(0)
 
 
 async def run_until_stopped(works: Mapping[str, Work]) -> None:

@@ -150,6 +150,17 @@ class Settings(BaseModel):
         """Whether the process can be reached from this machine alone."""
         return self.host in _LOOPBACK
 
+    @property
+    def sealing_key(self) -> bytes:
+        """What tokens and cursors are sealed with, the same in every process.
+
+        Raises:
+            BadSettings: none is stated, and none of a home was put in its place.
+        """
+        if self.secret is None:
+            raise BadSettings(f"{PREFIX}SECRET is not set; `kamkap secret` prints a new one")
+        return self.secret.get_secret_value().encode()
+
     def dsn(self, role: str) -> str:
         """How this role connects to the database.
 
