@@ -1,0 +1,46 @@
+"""The ingest process: the centres' door over HTTP, and the inboxes of those with producers."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+import asyncpg
+
+from services.eventlog.position import PositionTokens
+from services.identity.issuer import verifier_of
+from services.ingest.app import Ingest, Surroundings, create_app
+from services.operation.connections import check_log, log_of, pool_of
+from services.operation.metrics import Metrics
+from services.operation.process import instance, run_until_stopped
+from services.operation.serving import listen, serve
+from services.operation.settings import Settings
+
+POOL_SIZE = 12
+
+
+async def run(settings: Settings) -> None:
+    """Take events in until told to stop; what is under way then is finished. Any number may run."""
+    async with AsyncExitStack() as resources:
+        pool = await resources.enter_async_context(
+            pool_of(settings, "kamkap_ingest", size=POOL_SIZE)
+        )
+        log = await resources.enter_async_context(log_of(settings, pool))
+        await check_log(log)
+        surroundings = Surroundings(
+            name=instance(),
+            pool=pool,
+            log=log,
+            verifier=verifier_of(settings),
+            tokens=PositionTokens(settings.sealing_key, epoch=await epoch_of(pool)),
+            metrics=Metrics.new(),
+        )
+        ingest = Ingest.at(surroundings)
+        place = listen(settings.host, settings.port)
+        # Named last, stopped first: the last answers are given while the log is still open.
+        answers = partial(serve, create_app(ingest), place)
+        await run_until_stopped({**ingest.works, "answers": answers})
+
+
+async def epoch_of(pool: asyncpg.Pool) -> int:
+    """The epoch the log is in; a restore raises it."""
+    epoch: int = await pool.fetchval("SELECT epoch FROM eventlog.epoch")
+    return epoch
