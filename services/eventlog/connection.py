@@ -55,10 +55,10 @@ class KeptConnection:
                 raise
 
     async def close(self) -> None:
-        """Give the connection back."""
+        """End the connection. It may have listeners, which a pool does not take back."""
         async with self._alone:
             if self._connection is not None and not _is_lost(self._connection):
-                await self._pool.release(self._connection)
+                await self._connection.close()
             self._connection = None
 
     async def _connected(self) -> PoolConnectionProxy:
