@@ -112,9 +112,8 @@ async def _apply_model(
         if fact.key in parked:
             await _park(connection, model, fact, "an earlier fact of the same key is parked")
     try:
-        rows = _rows(model, free)
         async with connection.transaction():
-            await _write(connection, target, model, rows)
+            await write(connection, target, model, free)
     except Exception as problem:
         if not _is_of_the_fact(problem):
             raise
@@ -156,12 +155,14 @@ def _rows(model: ReadModel, facts: Sequence[Fact]) -> dict[Table, list[tuple[obj
     return rows
 
 
-async def _write(
+async def write(
     connection: asyncpg.pool.PoolConnectionProxy,
     target: Target,
     model: ReadModel,
-    rows: dict[Table, list[tuple[object, ...]]],
+    facts: Sequence[Fact],
 ) -> None:
+    """Write the rows that a model makes of these facts. Written twice, they are there once."""
+    rows = _rows(model, facts)
     # Facts first: what is computed from them, in the model's other tables, must find them.
     for table in sorted(rows, key=lambda table: ("root_slot" not in table.c, table.name)):
         for statement in model.inserts.get(table.name, (KEEP_ONCE,)):

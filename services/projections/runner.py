@@ -63,6 +63,9 @@ class Worker:
                     await self.step(wait=_WAIT_SECONDS)
                 except (*_TRANSIENT, LogUnavailable, Fenced) as problem:
                     logger.warning("projection_retry", topic=self._topic, problem=repr(problem))
+                    if isinstance(problem, Fenced):
+                        # A rebuild may have put other tables in place: what is prepared is stale.
+                        await self._pool.expire_connections()
                     self._held = {}
                     self._refreshed_at = float("-inf")
                     await asyncio.sleep(_RETRY_SECONDS)
