@@ -26,13 +26,13 @@ def breaks(released: Mapping[str, Schema], today: Mapping[str, Schema]) -> list[
     found: list[str] = []
     for type_, schema in released.items():
         if type_ in today:
-            found.extend(_narrowings(_inlined(schema), _inlined(today[type_]), type_))
+            found.extend(_narrowings(inlined(schema), inlined(today[type_]), type_))
         else:
             found.append(f"{type_}: the released type is missing")
     return found
 
 
-def _inlined(schema: Schema) -> Schema:
+def inlined(schema: Schema) -> Schema:
     """The schema with its references replaced; no event type contains itself."""
     definitions: Schema = schema.get("$defs", {})
 
@@ -46,8 +46,8 @@ def _inlined(schema: Schema) -> Schema:
             whole = {**inline(definitions[part["$ref"].removeprefix("#/$defs/")]), **whole}
         return whole
 
-    inlined: Schema = inline(schema)
-    return inlined
+    whole: Schema = inline(schema)
+    return whole
 
 
 def _narrowings(old: Schema, new: Schema, at: str) -> Iterator[str]:
