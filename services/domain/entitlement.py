@@ -7,7 +7,6 @@ then.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import assert_never
 
 from schemas.envelope import Envelope
 from schemas.events import CORRECTABLE, DECISION_TYPES, STATUS_TYPES, corrected, newest
@@ -28,6 +27,7 @@ _STATUS = frozenset(model.type for model in STATUS_TYPES)
 _DECISIONS = frozenset(model.type for model in DECISION_TYPES)
 _PLACED = (SituationReported, ResourceRequested, IndicatorMeasured, ComplaintsCounted)
 _SPREAD = (IncidentOpened, IncidentUpdated, AlertIssued)
+_ANYWHERE = ("PMOC", "MOC", "DOC")
 _PROVINCE_SUBJECT = "provinces/"
 
 
@@ -183,21 +183,17 @@ def _of_original(statement: Statement, registry: Registry, day: date) -> list[Ce
     if source == envelope.source:
         return []
     original = centre_of_source(source)
-    if original is None or not registry.is_above(statement.centre, original, day):
+    below = registry.latest(CentreRegistered, original, day) if original else None
+    if below is None or not registry.is_above(statement.centre, below.centre, day):
         raise OriginalNotOwn(statement.centre, source)
-    below = registry.centre(original, day)
-    return [] if below is None else [below]
+    return [below]
 
 
 def _check_place(centre: CentreRegistered, place: str) -> None:
-    match centre.level:
-        case "PMOC" | "MOC" | "DOC":
-            # A ministry's and a department's field is not written down as data: they speak
-            # about it anywhere, also for the nation.
-            return
-        case "POC" | "other":
-            # Bangkok speaks for itself; the archive's press desk quotes about any place.
-            if centre.province is not None and place != centre.province:
-                raise PlaceNotEntitled(centre.centre, place, centre.province)
-        case _:
-            assert_never(centre.level)
+    # A ministry's and a department's field is not written down as data: they speak about it
+    # anywhere, also for the nation. Bangkok speaks for itself, the press desk quotes about any
+    # place.
+    if centre.level in _ANYWHERE or centre.province is None:
+        return
+    if place != centre.province:
+        raise PlaceNotEntitled(centre.centre, place, centre.province)

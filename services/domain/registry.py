@@ -80,13 +80,20 @@ class Registry:
 
     def at[Model: EventModel](self, model: type[Model], entry: str, day: date) -> Model | None:
         """What was registered of this kind under this id on that day, or None."""
+        version = self._begun(model, entry, day)
+        if version is None or version.ended_by(day) or not isinstance(version.model, model):
+            return None
+        return version.model
+
+    def latest[Model: EventModel](self, model: type[Model], entry: str, day: date) -> Model | None:
+        """As `at`, and when it was over by that day, what was registered last."""
+        version = self._begun(model, entry, day)
+        return version.model if version and isinstance(version.model, model) else None
+
+    def _begun(self, model: type[EventModel], entry: str, day: date) -> Entry | None:
         subject = model.type.partition(".")[0]
-        for version in self.versions.get((subject, entry), ()):
-            if version.begins_by(day):
-                if version.ended_by(day) or not isinstance(version.model, model):
-                    return None
-                return version.model
-        return None
+        versions = self.versions.get((subject, entry), ())
+        return next((version for version in versions if version.begins_by(day)), None)
 
     def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
         """Everything of this kind that there was on that day, by id."""
@@ -121,15 +128,18 @@ class Registry:
         return None if opening is None else opening.opened_at
 
     def is_above(self, centre: str, other: str, day: date) -> bool:
-        """Whether `centre` stood above `other`, at any distance, on that day."""
+        """Whether `centre` stood above `other`, at any distance, on that day.
+
+        Above a centre that is gone stands whoever stood above it last.
+        """
         passed = {other}
-        below = self.centre(other, day)
+        below = self.latest(CentreRegistered, other, day)
         while below is not None and below.parent is not None and below.parent not in passed:
             if below.parent == centre:
                 return True
             # A ring of parents would be a mistake of registration; it must not hold a reader.
             passed.add(below.parent)
-            below = self.centre(below.parent, day)
+            below = self.latest(CentreRegistered, below.parent, day)
         return False
 
     def succeeds(self, province: str) -> tuple[ProvinceCode, ...]:
