@@ -75,6 +75,8 @@ class Rebuild:
             await schemas.drop(connection, [f"{name}_next" for name in self._names])
             for name in self._names:
                 await schemas.make(connection, f"{name}_next", ALL[name])
+        # Statements prepared for tables of the same name mean the old ones.
+        await self._pool.expire_connections()
 
     async def _live(
         self, connection: "asyncpg.Pool | asyncpg.pool.PoolConnectionProxy", *, locked: str = ""
@@ -144,5 +146,6 @@ class Rebuild:
             await self._read_up_to(live, connection)
             await schemas.switch(connection, self._names)
             await connection.execute(_FENCE)
+        await self._pool.expire_connections()
         async with self._pool.acquire() as connection, connection.transaction():
             await schemas.drop(connection, [f"{name}_old" for name in self._names])
