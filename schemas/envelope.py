@@ -112,6 +112,7 @@ _TEXTS = (
     "originalsource",
     "dssematerial",
 )
+_DIGITS = re.compile(r"[0-9]+")
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _ATTRIBUTES = {header: name for name, header in _HEADERS.items()}
 
@@ -128,7 +129,7 @@ def fault(envelope: Envelope) -> str | None:
         if value is not None and not value.isprintable():
             return f"{name} contains a control character"
     sequence = envelope.sequence
-    if sequence is not None and not (sequence.isdecimal() and int(sequence) < 2**63):
+    if sequence is not None and not (_DIGITS.fullmatch(sequence) and int(sequence) < 2**63):
         return "sequence is not a number below 2^63"
     for name, value in envelope.extensions.items():
         if name in ATTRIBUTES or not _EXTENSION.fullmatch(name):

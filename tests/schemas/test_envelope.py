@@ -138,6 +138,7 @@ def test_an_example_has_no_fault(type_: str) -> None:
         ("subject", "provinces/\x07"),
         ("correlationid", "\u200b"),
         ("sequence", "12a"),
+        ("sequence", "๑๒"),
         ("sequence", "9223372036854775808"),
         ("extensions", {"Sourced": "yes"}),
         ("extensions", {"x" * 21: "yes"}),
