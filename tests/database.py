@@ -32,10 +32,10 @@ class Database:
             yield pool
 
 
-async def make_template(server: EmbeddedPostgres) -> None:
-    """The server has the database that `fresh_database` copies."""
-    await _execute(server, f'CREATE DATABASE "{_TEMPLATE}"')
-    await migrate(server.dsn(OWNER, database=_TEMPLATE))
+async def make_template(server: EmbeddedPostgres, *, name: str = _TEMPLATE) -> None:
+    """The server has a migrated, empty database: by its usual name what `fresh_database` copies."""
+    await _execute(server, f'CREATE DATABASE "{name}"')
+    await migrate(server.dsn(OWNER, database=name))
 
 
 @asynccontextmanager

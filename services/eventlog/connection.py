@@ -21,6 +21,9 @@ LOST = (
 """What asyncpg raises when the server is away, is going away, or has no place for us."""
 
 
+_CLOSE_SECONDS = 5.0
+
+
 async def _nothing(_connection: PoolConnectionProxy) -> None:
     return
 

@@ -27,6 +27,7 @@ from services.eventlog.postgres_reader import READ, News, PostgresReader, record
 
 _FLUSH_BYTES = 2 * 1024 * 1024
 _FLUSH_SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
 
 _APPEND = "SELECT appended_partition, first_offset FROM log.append($1, $2, $3, $4, $5, $6, $7, $8)"
 
@@ -93,16 +94,19 @@ class PostgresLog:
 
     async def ends(self, topic: str) -> list[int]:
         try:
-            return [row["next_offset"] for row in await self._pool.fetch(_HEADS, topic)]
+            rows = await self._pool.fetch(_HEADS, topic, timeout=_ANSWER_SECONDS)
         except LOST as away:
             raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
+        return [row["next_offset"] for row in rows]
 
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         return PostgresReader(self._pool, self._news, topic, offsets)
 
     async def at(self, topic: str, partition: int, offset: int) -> Record | None:
         try:
-            rows = await self._pool.fetch(READ, topic, [partition], [offset], 1, 0)
+            rows = await self._pool.fetch(
+                READ, topic, [partition], [offset], 1, 0, timeout=_ANSWER_SECONDS
+            )
         except LOST as away:
             raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
         records = [record_of(topic, row) for row in rows]

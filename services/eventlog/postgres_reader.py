@@ -12,6 +12,7 @@ from services.eventlog.log import LogUnavailable, OffsetOutOfRange, Record
 
 _POLL_SECONDS = 1.0
 _CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 10.0
 _MAX_BYTES = 16 * 1024 * 1024
 """About what one batch may hold, so that large messages do not make a reader large."""
 
@@ -77,7 +78,7 @@ class PostgresReader:
             await self._news.after(self._topic, seen, timeout=min(left, _POLL_SECONDS))
 
     async def _read(self, limit: int) -> list[Record]:
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, asyncio.timeout(_ANSWER_SECONDS):
             behind = await connection.fetch(
                 _BEHIND, self._topic, list(self._next), list(self._next.values())
             )

@@ -18,6 +18,7 @@ from services.eventlog.groupcommit import GroupCommit, WriterClosed
 
 _MAX_FLUSH = 500
 _FLUSH_SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
 _APPEND = """
 SELECT verdict, first_position
 FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ORDER BY item
@@ -139,7 +140,7 @@ class DecisionStore:
 
     async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         try:
-            return await self._pool.fetch(query, *arguments)
+            return await self._pool.fetch(query, *arguments, timeout=_ANSWER_SECONDS)
         except LOST as away:
             raise StoreUnavailable(repr(away)) from away
 

@@ -6,13 +6,16 @@ that covers it, on every rebuild alike.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import lt
 
 import asyncpg
 
 from schemas.envelope import STATUS_TOPIC
-from services.eventlog.log import Log
+from services.eventlog.connection import LOST
+from services.eventlog.log import Log, LogUnavailable
 
 BUSY_INTERVAL = timedelta(milliseconds=200)
 """How often a tick is appended while anything arrives."""
@@ -33,6 +36,8 @@ _INSERT = """
 INSERT INTO eventlog.ticks (number, time, ends, listening, listened) VALUES ($1, $2, $3, $4, $5)
 """
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -46,6 +51,10 @@ class Tick:
     """Seconds in which the network was listening, since the first tick."""
 
 
+class LogWentBack(Exception):
+    """The log ends before what a tick covers: another log, or one that lost messages."""
+
+
 class Ticker:
     """Appends ticks. Any number may run: one row's lock lets one work at a time."""
 
@@ -54,13 +63,25 @@ class Ticker:
         self._log = log
 
     async def run(self) -> None:
-        """Tick for ever."""
+        """Tick for ever; an outage of the log or the database is waited out.
+
+        Raises:
+            LogWentBack: no tick may be appended on this log.
+        """
         while True:
-            await self.tick()
+            try:
+                await self.tick()
+            except (*LOST, LogUnavailable) as trouble:
+                _logger.warning("The ticker waits and tries again: %r", trouble)
             await asyncio.sleep(BUSY_INTERVAL.total_seconds())
 
     async def tick(self) -> Tick | None:
-        """Append a tick if anything arrived or the idle interval is over; None when neither."""
+        """Append a tick if anything arrived or the idle interval is over; None when neither.
+
+        Raises:
+            LogUnavailable: the log does not say how far it reaches.
+            LogWentBack: it reaches less far than the last tick says.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval(_LOCK) is None:
                 return None
@@ -70,6 +91,8 @@ class Ticker:
                 now = max(now, last.time + timedelta(microseconds=1))
             # Read after the time is chosen: whatever was acknowledged before it is covered.
             ends = await self._ends(connection)
+            if last is not None and any(map(lt, ends, last.ends)):
+                raise LogWentBack(f"tick {last.number} covers {last.ends}, the log ends at {ends}")
             if last is not None and ends == last.ends and now - last.time < IDLE_INTERVAL:
                 return None
             listening: bool = await connection.fetchval(_LISTENING, now)
