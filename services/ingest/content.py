@@ -78,7 +78,8 @@ def content_of(headers: Headers) -> Content:
 
 def _binary(media: str, stated: list[tuple[bytes, bytes]]) -> Form:
     named = any(name == b"ce-specversion" for name, _ in stated)
-    is_json = media == JSON or (media.startswith("application/") and media.endswith("+json"))
+    # CloudEvents 1.0 lets a producer leave the content type out; all data of the network is JSON.
+    is_json = media in ("", JSON) or (media.startswith("application/") and media.endswith("+json"))
     if named and is_json and not media.startswith("application/cloudevents"):
         return Form.BINARY
     raise Problem(
@@ -125,7 +126,9 @@ def _attributes(stated: list[tuple[bytes, bytes]], media_type: str) -> dict[str,
                 "each attribute is stated once, datacontenttype as Content-Type",
             )
         attributes[name] = _decoded(value)
-    return {**attributes, "datacontenttype": media_type.strip()}
+    if media_type.strip():
+        attributes["datacontenttype"] = media_type.strip()
+    return attributes
 
 
 def _decoded(value: bytes) -> str:

@@ -73,7 +73,7 @@ class Inboxes:
 
     def __init__(self, pool: asyncpg.Pool, door: Door, *, name: str) -> None:
         self._pool = pool
-        self._door = door
+        self.door = door
         self._name = name
         self._reading: dict[str, asyncio.Task[None]] = {}
 
@@ -86,17 +86,17 @@ class Inboxes:
 
     async def look(self, group: asyncio.TaskGroup) -> None:
         """Every inbox that is there is being read by a task of the group."""
-        for centre in self._door.registry.registry.centres():
+        for centre in self.door.registry.registry.centres():
             topic = inbox_of(centre)
             reading = self._reading.get(topic)
             if reading is not None and not reading.done():
                 continue
             try:
-                partitions = len(await self._door.log.ends(topic))
+                partitions = len(await self.door.log.ends(topic))
             except LogUnavailable:
                 return
             if partitions:
-                inbox = Inbox(self._pool, self._door, centre=centre, owner=self._name)
+                inbox = Inbox(self._pool, self.door, centre=centre, owner=self._name)
                 self._reading[topic] = group.create_task(inbox.run(partitions), name=topic)
 
 
@@ -109,7 +109,8 @@ class Inbox:
         self._centre = centre
         self._topic = inbox_of(centre)
         self._owner = owner
-        self._next: list[int] = []
+        self.following: list[int] = []
+        """The next offset of every partition, once the inbox is claimed."""
 
     async def run(self, partitions: int) -> None:
         """Take over for ever; ends when the inbox cannot be read from where it was left."""
@@ -136,7 +137,7 @@ class Inbox:
         found = await self._pool.fetchval(_CLAIM, self._topic, self._owner, _LEASE_SECONDS)
         if found is None:
             return False
-        self._next = [*found, *[0] * (partitions - len(found))]
+        self.following = [*found, *[0] * (partitions - len(found))]
         return True
 
     async def take_over(self, records: Sequence[Record], *, now: datetime) -> list[Outcome]:
@@ -147,15 +148,15 @@ class Inbox:
             LeaseLost: another door reads them too.
         """
         outcomes = await self._door.take(self._readings(records, now), centre=self._centre)
-        following = list(self._next)
+        following = list(self.following)
         for record in records:
             following[record.partition] = max(following[record.partition], record.offset + 1)
         await self._commit(following, list(zip(records, outcomes, strict=True)))
-        self._next = following
+        self.following = following
         return outcomes
 
     async def _take_over_while_leased(self) -> None:
-        reader = self._door.log.reader(self._topic, dict(enumerate(self._next)))
+        reader = self._door.log.reader(self._topic, dict(enumerate(self.following)))
         try:
             while True:
                 records = await reader.batch(limit=_BATCH, timeout=_WAIT_SECONDS)
