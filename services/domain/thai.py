@@ -9,7 +9,7 @@ import re
 _WRITTEN_BEFORE = re.compile("([เแโใไ])([ก-ฮ])")
 _DECIDES_LAST = frozenset("็่้๊๋์ํ๎")
 
-type SortKey = tuple[str, tuple[str, ...], str]
+type SortKey = tuple[str, str, str]
 
 
 def sort_key(text: str) -> SortKey:
@@ -22,4 +22,5 @@ def sort_key(text: str) -> SortKey:
         else:
             letters.append(letter)
             signs.append("")
-    return "".join(letters), tuple(signs), text
+    # The null between the signs is lower than any of them: no sign comes before a sign.
+    return "".join(letters), "\0".join(signs), text

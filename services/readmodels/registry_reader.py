@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 
 import asyncpg
+from sqlalchemy.engine import RowMapping
 
 from services.domain.registry import MODELS, Entry, Registry, registry_of
 from services.eventlog.connection import LOST
@@ -52,7 +53,7 @@ class RegistryReader:
             entries = await self._pool.fetch(_ENTRIES)
         except _NOT_THERE_YET:
             return False
-        self._registry = registry_of(_read(entries))
+        self._registry = registry_of(entries_of(entries))
         self._state = state
         return True
 
@@ -66,7 +67,8 @@ class RegistryReader:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _read(rows: Iterable[asyncpg.Record]) -> Iterable[Entry]:
+def entries_of(rows: Iterable[asyncpg.Record | RowMapping]) -> Iterable[Entry]:
+    """The entries that these rows hold, whatever driver read them; `body` is JSON text."""
     for row in rows:
         # A subject that this code does not know is one that newer code registered.
         if (model := MODELS.get(row["subject"])) is not None:

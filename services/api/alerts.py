@@ -1,0 +1,114 @@
+"""Public alerts that stand at a moment: neither expired, nor updated, nor cancelled."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy.engine import RowMapping
+from starlette.responses import Response
+
+from services.api.answers import answer, read_responses, stated
+from services.api.bodies import Body, Page, When
+from services.api.problems import BAD_CURSOR
+from services.api.reading import Listed, Listing, Question
+from services.domain.scope import Resource
+from services.operation.problems import Problem
+
+router = APIRouter(tags=["alerts"])
+
+# Source: OASIS CAP 1.2, 3.2.1: an Update or a Cancel supersedes the messages its references name.
+_ACTIVE = """
+SELECT a.alert, a.source, a.id, a.time, a.message, a.incident, a.event_th, a.headline_th,
+       a.headline_en, a.description, a.instruction, a.urgency, a.severity, a.certainty, a.effective,
+       a.expires, a.provinces
+FROM alerts.messages a
+WHERE a.expires > :as_of AND a.effective <= :as_of AND a.message <> 'cancel' AND {counts}
+  AND (:nation OR a.provinces && CAST(:scope_provinces AS text[]))
+  AND (CAST(:provinces AS text[]) IS NULL OR a.provinces && :provinces)
+  AND (CAST(:after_time AS timestamptz) IS NULL OR (a.effective, a.source, a.id) <
+       (:after_time, CAST(:after_source AS text), CAST(:after_id AS text)))
+  AND NOT EXISTS (
+      SELECT FROM alerts.messages later
+      WHERE later."references" @> ARRAY[a.alert] AND later.source = a.source AND {later_counts}
+  )
+ORDER BY a.effective DESC, a.source DESC, a.id DESC LIMIT :limit
+"""
+
+
+class Alert(Body):
+    """A public alert that stands, in the words of OASIS CAP 1.2."""
+
+    alert: str
+    source: str
+    id: str
+    time: When
+    message: Literal["alert", "update"]
+    incident: str | None
+    event_th: str
+    headline_th: str
+    headline_en: str | None
+    description: str | None
+    instruction: str | None
+    urgency: Literal["immediate", "expected", "future", "past", "unknown"]
+    severity: Literal["extreme", "severe", "moderate", "minor", "unknown"]
+    certainty: Literal["observed", "likely", "possible", "unlikely", "unknown"]
+    effective: When
+    expires: When
+    provinces: list[str]
+
+
+class AlertPage(Page[Alert]):
+    """Alerts, the last to take effect first."""
+
+
+@router.get("/v1/alerts", responses=read_responses(403), response_model=AlertPage)
+async def list_alerts(
+    request: Request,
+    listed: Listed,
+    province: Annotated[str | None, Query(max_length=20, description="ISO 3166-2.")] = None,
+) -> Response:
+    """The alerts that stand at the moment, in the reader's scope."""
+    question = listed.question
+    question.require(Resource.SITUATION)
+    provinces = None if province is None else [province]
+    rows = await active(question, provinces, after=_after(listed), limit=listed.limit + 1)
+    page = rows[: listed.limit]
+    more = len(rows) > len(page)
+    following = None
+    if more:
+        following = listed.next([stated(page[-1].effective), page[-1].source, page[-1].id])
+    body = AlertPage(items=[Alert(**row) for row in page], next=following)
+    return answer(request, question, body)
+
+
+async def active(
+    question: Question,
+    provinces: Sequence[str] | None,
+    *,
+    after: tuple[datetime, str, str] | None = None,
+    limit: int | None = None,
+) -> list[RowMapping]:
+    """The alerts that stand in these provinces, or anywhere, within the reader's scope."""
+    moment, scope = question.moment, question.scope
+    after_time, after_source, after_id = after or (None, None, None)
+    return await question.rows(
+        _ACTIVE.format(counts=moment.counts("a"), later_counts=moment.counts("later")),
+        nation=scope.nation,
+        scope_provinces=sorted(scope.provinces),
+        provinces=None if provinces is None else list(provinces),
+        after_time=after_time,
+        after_source=after_source,
+        after_id=after_id,
+        limit=limit,
+    )
+
+
+def _after(listed: Listing) -> tuple[datetime, str, str] | None:
+    match listed.last:
+        case None:
+            return None
+        case [str(effective), str(source), str(id_)]:
+            return datetime.fromisoformat(effective), source, id_
+        case _:
+            raise Problem(BAD_CURSOR)

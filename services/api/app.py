@@ -1,0 +1,175 @@
+"""The gateway as an application: every read of the contract, its documents, its pages of health."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from starlette.responses import Response
+
+from schemas.asyncapi import asyncapi
+from services.api import (
+    alerts,
+    archive,
+    away,
+    centres,
+    deputies,
+    events,
+    incidents,
+    indicators,
+    openapi,
+    oversight,
+    overview,
+    provinces,
+    quarantine,
+)
+from services.api.cursors import Cursors
+from services.api.problems import of_rejected
+from services.api.progress import Progress
+from services.api.reading import Resources
+from services.api.reference import snapshot
+from services.domain.rejected import Rejected
+from services.eventlog.log import Log
+from services.eventlog.position import PositionTokens
+from services.identity.tokens import Verifier
+from services.operation import health, problems
+from services.operation.health import Check
+from services.operation.metrics import Metrics
+from services.operation.process import Work
+from services.operation.requests import Requests
+
+CONNECTIONS = 10
+_STATEMENT_SECONDS = 10
+_STATEMENTS_KEPT = 500
+
+ROUTERS = (
+    events.router,
+    centres.router,
+    provinces.router,
+    incidents.router,
+    indicators.router,
+    alerts.router,
+    deputies.router,
+    overview.router,
+    oversight.router,
+    archive.router,
+    quarantine.router,
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a gateway stands in: opened by who starts the process, and closed there."""
+
+    dsn: str
+    """How it connects, as `kamkap_api`."""
+    log: Log
+    verifier: Verifier
+    sealing_key: bytes
+    epoch: int
+    metrics: Metrics
+    clock: Callable[[], datetime] = _now
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One process's gateway: what answers, what works beside it, and when it can serve."""
+
+    surroundings: Surroundings
+    resources: Resources
+
+    @classmethod
+    def at(cls, surroundings: Surroundings) -> "Gateway":
+        """A gateway in these surroundings; nothing runs and nothing is connected yet."""
+        key, epoch = surroundings.sealing_key, surroundings.epoch
+        resources = Resources(
+            engine=engine_of(surroundings.dsn),
+            log=surroundings.log,
+            progress=Progress(surroundings.dsn),
+            tokens=PositionTokens(key, epoch=epoch),
+            cursors=Cursors(key, epoch=epoch),
+            clock=surroundings.clock,
+        )
+        return cls(surroundings, resources)
+
+    @property
+    def works(self) -> Mapping[str, Work]:
+        """What runs beside the answers."""
+        return {"progress": self.resources.progress.run}
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What must hold before anything can be answered."""
+        return {"read_models": self._check_read_models}
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.resources.engine.dispose()
+
+    async def _check_read_models(self) -> None:
+        async with self.resources.engine.connect() as connection:
+            await snapshot(connection)
+
+
+def engine_of(dsn: str) -> AsyncEngine:
+    """Connections whose every transaction is read-only and sees one snapshot."""
+    return create_async_engine(
+        dsn.replace("postgresql://", "postgresql+asyncpg://", 1),
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_STATEMENT_SECONDS,
+        connect_args={
+            "prepared_statement_cache_size": _STATEMENTS_KEPT,
+            "server_settings": {
+                "application_name": "kamkap_api",
+                "statement_timeout": f"{_STATEMENT_SECONDS}s",
+            },
+        },
+    )
+
+
+def create_app(
+    gateway: Gateway,
+    *,
+    checks: Mapping[str, Check] | None = None,
+    routers: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """The gateway's application; `checks` and `routers` are those of processes on the same port."""
+    surroundings = gateway.surroundings
+    app = FastAPI(
+        title="Kamkap",
+        version="1",
+        summary="Oversight of a country's operations centres, at any moment.",
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.resources = gateway.resources
+    app.state.verifier = surroundings.verifier
+    problems.install(app)
+    away.install(app)
+    app.add_exception_handler(Rejected, _refused)
+    app.add_middleware(Requests, metrics=surroundings.metrics)
+    app.include_router(health.router({**gateway.checks, **(checks or {})}, surroundings.metrics))
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    app.get("/asyncapi.json", include_in_schema=False)(_asyncapi)
+    openapi.install(app)
+    return app
+
+
+async def _refused(_request: object, rejected: Exception) -> Response:
+    assert isinstance(rejected, Rejected)  # noqa: S101 -- how the framework types its handlers
+    return of_rejected(rejected).response()
+
+
+async def _asyncapi() -> Response:
+    """The events of the network and the topics they travel by, as AsyncAPI 3."""
+    return Response(msgspec.json.encode(asyncapi()), media_type="application/json")

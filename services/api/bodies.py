@@ -1,0 +1,54 @@
+"""What every body is made of: times of Bangkok, names Thai first, pages."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from services.domain.registry import BANGKOK_TIME
+
+
+def _in_bangkok(moment: datetime) -> str:
+    return moment.astimezone(BANGKOK_TIME).isoformat()
+
+
+When = Annotated[
+    datetime,
+    PlainSerializer(_in_bangkok, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+"""RFC 3339 with the offset of Bangkok."""
+
+Measured = Annotated[
+    Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str, when_used="json")
+]
+"""A measured value: a string that keeps every digit."""
+
+
+class Body(BaseModel):
+    """A body, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, extra="forbid")
+
+
+class Named(Body):
+    """A thing by its id, and by its name in Thai and English."""
+
+    id: str
+    name_th: str
+    name_en: str | None
+
+
+class Page[Item: BaseModel](Body):
+    """One page of a list; `next` is the cursor of the page after it."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Interval(Body):
+    """Dates in Bangkok; `valid_to` is the first day after it, and null is open."""
+
+    valid_from: date | None
+    valid_to: date | None

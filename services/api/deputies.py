@@ -1,0 +1,160 @@
+"""Deputies: who they are, and what they hold by which order."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from schemas.events.order import DeputyRegistered, Dimension, Power, TenureRegistered
+from services.api.answers import answer, page_of, read_responses
+from services.api.bodies import Body, Interval, Page
+from services.api.oversight import Holder, holder_of, target_names
+from services.api.problems import not_found
+from services.api.reading import Asked, Listed, Question
+from services.domain import thai
+from services.domain.matrix import Holding
+from services.domain.scope import Resource
+
+router = APIRouter(tags=["deputies"])
+
+DeputyPath = Annotated[str, Path(alias="id", max_length=128, examples=["deputy-andaman"])]
+
+
+class Tenure(Interval):
+    """A person's time in one office."""
+
+    id: str
+    office: str
+    source: str
+    """Where the dates stand."""
+
+
+class Deputy(Holder):
+    """A person who oversees, or did."""
+
+    tenures: list[Tenure]
+
+
+class DeputyPage(Page[Deputy]):
+    """Deputies in the order of their Thai names."""
+
+
+class ByOrder(Body):
+    """The order that gives a holding. `effective_to` is the first day after it."""
+
+    number: str
+    effective_from: date
+    effective_to: date | None
+    illustrative: bool
+    """No source states the order: it stands in for the demonstration."""
+
+
+class Held(Body):
+    """One target that is held."""
+
+    dimension: Dimension
+    target: str
+    target_name_th: str | None
+    target_name_en: str | None
+    power: Power
+    except_th: str | None
+    order: ByOrder
+
+
+class Area(Body):
+    """Everything a deputy holds on the day, and by which orders."""
+
+    deputy: Holder
+    held: list[Held]
+
+
+@router.get("/v1/deputies", responses=read_responses(403), response_model=DeputyPage)
+async def list_deputies(request: Request, listed: Listed) -> Response:
+    """Everybody who oversees or did, with their offices, by Thai name."""
+    question = listed.question
+    question.require(Resource.REFERENCE)
+    tenures = _tenures(question)
+    keyed = (
+        (
+            [*thai.sort_key(person.name_th), person.deputy],
+            Deputy(
+                **dict(holder_of(question, person.deputy)),
+                tenures=tenures.get(person.deputy, []),
+            ),
+        )
+        for person in question.registry.each(DeputyRegistered, question.day)
+    )
+    items, following = page_of(listed, keyed)
+    return answer(request, question, DeputyPage(items=items, next=following))
+
+
+@router.get("/v1/deputies/{id}/area", responses=read_responses(404), response_model=Area)
+async def get_area(request: Request, question: Asked, deputy: DeputyPath) -> Response:
+    """What the deputy holds on the day, and by which orders."""
+    require_deputy(question, deputy)
+    body = Area(deputy=holder_of(question, deputy), held=held_by(question, deputy))
+    return answer(request, question, body)
+
+
+def require_deputy(question: Question, deputy: str) -> None:
+    """The person is registered, and in the reader's scope.
+
+    Raises:
+        Problem: 404.
+    """
+    known = question.registry.at(DeputyRegistered, deputy, question.day)
+    if known is None or not question.scope.sees_deputy(deputy):
+        raise not_found()
+
+
+def held_by(question: Question, deputy: str) -> list[Held]:
+    """What the person holds on the day, by dimension and Thai name."""
+    held = (_held(question, holding) for holding in question.matrix.held_by(deputy))
+    return sorted(held, key=_by_name)
+
+
+def _held(question: Question, holding: Holding) -> Held:
+    given, order = holding.given, holding.order
+    name_th, name_en = target_names(
+        question.registry, question.day, dimension=given.dimension, target=given.target
+    )
+    return Held(
+        dimension=given.dimension,
+        target=given.target,
+        target_name_th=name_th,
+        target_name_en=name_en,
+        power=given.power,
+        except_th=given.except_th,
+        order=ByOrder(
+            number=order.number,
+            effective_from=order.effective_from,
+            effective_to=order.effective_to,
+            illustrative=order.illustrative,
+        ),
+    )
+
+
+def _by_name(held: Held) -> list[str]:
+    return [
+        held.dimension,
+        *thai.sort_key(held.target_name_th or held.target),
+        held.target,
+        held.power,
+    ]
+
+
+def _tenures(question: Question) -> dict[str, list[Tenure]]:
+    by_person: dict[str, list[Tenure]] = {}
+    for (subject, _), versions in sorted(question.registry.versions.items()):
+        if subject == "tenure" and isinstance(one := versions[0].model, TenureRegistered):
+            by_person.setdefault(one.deputy, []).append(
+                Tenure(
+                    id=one.tenure,
+                    office=one.office,
+                    valid_from=one.valid_from,
+                    valid_to=one.valid_to,
+                    source=one.source,
+                )
+            )
+    return by_person

@@ -1,0 +1,218 @@
+"""Figures of places in incidents: what each source last said, and which one is shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal, cast
+
+from pydantic import Field
+
+from schemas.events.situation import FIGURES, Severity
+from services.api.bodies import Body, When
+from services.api.reading import Question
+from services.domain.precedence import Statement, rank, shown
+
+type FigureName = Literal[
+    "dead", "injured", "missing", "displaced", "households", "routes_closed", "routes_affected",
+    "damage_baht",
+]  # fmt: skip
+type Baht = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$")]
+type Amount = int | Baht
+"""A count, or for `damage_baht` an amount of money with two decimals."""
+
+type Totals = dict[FigureName, Amount]
+type Cell = tuple[str, str]
+"""A place and an incident."""
+
+_MONEY = FIGURES.index("damage_baht")
+
+# A report about a district says nothing of the whole province, so it is no value of the series.
+_STATEMENTS = """
+SELECT s.place, s.incident, s.source, f.nth, said.time, said.sequence, said.id, said.value,
+       said.stated_by
+FROM situations.series s
+CROSS JOIN generate_series(0, {last}) AS f (nth)
+CROSS JOIN LATERAL (
+    SELECT r.time, r.sequence, r.id, r.figures[f.nth + 1] AS value, r.stated_by
+    FROM situations.reports r
+    WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source
+      AND r.district IS NULL AND r.figures[f.nth + 1] IS NOT NULL AND {counts}
+    ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT :depth
+) said
+WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
+  AND (s.stated >> f.nth) & 1 = 1
+ORDER BY s.place, s.incident, s.source, f.nth, said.time DESC, said.sequence DESC, said.id DESC
+"""
+
+_REPORTS = """
+SELECT s.place, s.incident, s.source, said.*
+FROM situations.series s
+CROSS JOIN LATERAL (
+    SELECT r.time, r.id, r.district, r.severity, r.needs, r.note, r.stated_by
+    FROM situations.reports r
+    WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
+    ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT 1
+) said
+WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
+ORDER BY s.place, s.incident, said.time DESC, s.source
+"""
+
+
+class Stated(Body):
+    """What one source last said, and how that changed what it had said before."""
+
+    source: str
+    value: Amount
+    time: When
+    id: str
+    stated_by: str | None
+    """Whom the source quotes."""
+    previous: Amount | None
+    change: Amount | None
+
+
+class Figure(Stated):
+    """The statement shown by precedence, and every source's beside it, in that order."""
+
+    contradicted: bool
+    """Sources say different things."""
+    sources: list[Stated]
+
+
+type Figures = dict[FigureName, Figure]
+
+
+class Said(Body):
+    """The last report of one source."""
+
+    source: str
+    time: When
+    id: str
+    district: str | None
+    severity: Severity | None
+    needs: list[str]
+    note: str | None
+    stated_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One figure of one source."""
+
+    number: Decimal
+    previous: Decimal | None
+    stated_by: str | None
+
+
+type Grid = Mapping[Cell, Mapping[int, list[Statement[Value]]]]
+"""For each place and incident, what the sources say of each figure, by its number."""
+
+
+async def statements(
+    question: Question, places: Sequence[str], incidents: Sequence[str], *, depth: int
+) -> Grid:
+    """What every source last said of every figure; with `depth` 2 also what it had said before."""
+    rows = await question.rows(
+        _STATEMENTS.format(counts=question.moment.counts("r"), last=len(FIGURES) - 1),
+        places=list(places),
+        incidents=list(incidents),
+        depth=depth,
+    )
+    grid: dict[Cell, dict[int, list[Statement[Value]]]] = {}
+    for row in rows:
+        said = grid.setdefault((row.place, row.incident), {}).setdefault(row.nth, [])
+        if said and said[-1].source == row.source:
+            latest = said.pop()
+            value = Value(latest.value.number, row.value, latest.value.stated_by)
+            said.append(Statement(latest.source, latest.time, latest.sequence, latest.id, value))
+        else:
+            value = Value(row.value, None, row.stated_by)
+            said.append(Statement(row.source, row.time, row.sequence, row.id, value))
+    return grid
+
+
+async def last_reports(
+    question: Question, places: Sequence[str], incidents: Sequence[str]
+) -> Mapping[Cell, list[Said]]:
+    """Each source's last report of each place in each incident, the latest first."""
+    rows = await question.rows(
+        _REPORTS.format(counts=question.moment.counts("r")),
+        places=list(places),
+        incidents=list(incidents),
+    )
+    reports: dict[Cell, list[Said]] = {}
+    for row in rows:
+        said = Said(
+            source=row.source,
+            time=row.time,
+            id=row.id,
+            district=row.district,
+            severity=row.severity,
+            needs=row.needs,
+            note=row.note,
+            stated_by=row.stated_by,
+        )
+        reports.setdefault((row.place, row.incident), []).append(said)
+    return reports
+
+
+def patterns(question: Question) -> Sequence[str]:
+    """The precedence of sources in force on the question's day."""
+    found = question.registry.precedence(question.day)
+    return found.sources if found else ()
+
+
+def figures_of(
+    said: Mapping[int, list[Statement[Value]]], place: str, precedence: Sequence[str]
+) -> Figures:
+    """The figures of one place in one incident, with the sources side by side."""
+    return {
+        _name(nth): _figure(nth, statements, place, precedence)
+        for nth, statements in sorted(said.items())
+    }
+
+
+def totals_of(grid: Grid, cells: Iterable[Cell], precedence: Sequence[str]) -> Totals:
+    """The figures shown of these places and incidents, added up."""
+    sums: dict[int, Decimal] = {}
+    for cell in cells:
+        for nth, statements in grid.get(cell, {}).items():
+            number = shown(statements, cell[0], precedence).value.number
+            sums[nth] = sums.get(nth, Decimal(0)) + number
+    return {_name(nth): _amount(nth, sums[nth]) for nth in sorted(sums)}
+
+
+def _figure(
+    nth: int, said: Sequence[Statement[Value]], place: str, precedence: Sequence[str]
+) -> Figure:
+    first = shown(said, place, precedence)
+    others = sorted(
+        (one for one in said if one is not first),
+        key=lambda one: (rank(one.source, place, precedence), one.source),
+    )
+    return Figure(
+        **_stated(nth, first),
+        contradicted=any(one.value.number != first.value.number for one in others),
+        sources=[Stated(**_stated(nth, one)) for one in (first, *others)],
+    )
+
+
+def _stated(nth: int, said: Statement[Value]) -> dict[str, object]:
+    number, previous = said.value.number, said.value.previous
+    return {
+        "source": said.source,
+        "value": _amount(nth, number),
+        "time": said.time,
+        "id": said.id,
+        "stated_by": said.value.stated_by,
+        "previous": None if previous is None else _amount(nth, previous),
+        "change": None if previous is None else _amount(nth, number - previous),
+    }
+
+
+def _amount(nth: int, number: Decimal) -> Amount:
+    return f"{number:.2f}" if nth == _MONEY else int(number)
+
+
+def _name(nth: int) -> FigureName:
+    return cast(FigureName, FIGURES[nth])

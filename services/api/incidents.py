@@ -1,0 +1,377 @@
+"""Incidents: their state folded from what was stated of them, and what their places report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy.engine import RowMapping
+from starlette.responses import Response
+
+from schemas.events.incident import Hazard
+from schemas.events.order import Dimension
+from schemas.events.registry import ProvinceRegistered
+from schemas.events.situation import Severity
+from schemas.ids import NATION
+from services.api.answers import answer, read_responses, stated
+from services.api.bodies import Body, Page, When
+from services.api.figures import Figures, Said, figures_of, last_reports, patterns, statements
+from services.api.moments import first_of, last_of
+from services.api.problems import BAD_CURSOR, not_found
+from services.api.reading import Asked, Listed, Listing, Question
+from services.domain.matrix import Holding, Matrix
+from services.domain.scope import Resource, Scope
+from services.operation.problems import Problem
+from services.readmodels.moment import Live
+
+router = APIRouter(tags=["incidents"])
+
+
+class Overseer(Body):
+    """Through what an incident lies in a deputy's field: the screen says why it is shown."""
+
+    dimension: Dimension
+    target: str
+    deputy: str
+
+
+class IncidentItem(Body):
+    """An incident as it was."""
+
+    id: str
+    state: Literal["open", "closed"]
+    hazard: Hazard | None
+    title_th: str | None
+    title_en: str | None
+    severity: Severity | None
+    provinces: list[str]
+    ministries: list[str]
+    agendas: list[str]
+    place: str | None
+    lat: float | None
+    lon: float | None
+    opened_at: When
+    closed_at: When | None
+    changed_at: When
+    overseers: list[Overseer]
+
+
+class Change(Body):
+    """One statement about an incident; what it does not state is null."""
+
+    change: Literal["opened", "updated", "closed"]
+    time: When
+    source: str
+    id: str
+    hazard: Hazard | None
+    title_th: str | None
+    title_en: str | None
+    severity: Severity | None
+    provinces: list[str] | None
+    ministries: list[str] | None
+    agendas: list[str] | None
+    place: str | None
+    note: str | None
+
+
+class PlaceFigures(Body):
+    """What was said of one place in the incident; `TH` is the nation as sources state it."""
+
+    place: str
+    figures: Figures
+    reports: list[Said]
+
+
+class IncidentDetail(IncidentItem):
+    """An incident with its history and what was said of each place, sources side by side."""
+
+    changes: list[Change]
+    situation: list[PlaceFigures]
+
+
+class IncidentPage(Page[IncidentItem]):
+    """Incidents, the last opened first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Coordinates: an incident lies in the field when it has one of them."""
+
+    provinces: frozenset[str]
+    ministries: frozenset[str] = frozenset()
+    agendas: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which incidents are asked for; a None asks for all."""
+
+    state: Literal["open", "closed"] | None = "open"
+    incident: str | None = None
+    provinces: Sequence[str] | None = None
+    ministry: str | None = None
+    agenda: str | None = None
+    held: Field | None = None
+    severity: str | None = None
+    opened_from: datetime | None = None
+    opened_to: datetime | None = None
+    after: tuple[datetime, str] | None = None
+    limit: int | None = None
+
+
+_LATEST = "ORDER BY c.time DESC, c.source DESC, coalesce(c.sequence, -1) DESC, c.id DESC"
+_STATED = ("hazard", "title_th", "title_en", "severity", "place", "lat", "lon")
+_LISTS = ("provinces", "ministries", "agendas")
+
+# One incident's columns are each the latest stated; it is open when the last of its openings and
+# closings is an opening, and without a counting opening it is none.
+_FOLDED = """
+WITH candidate AS (
+    SELECT DISTINCT p.incident FROM incidents.places p
+    WHERE p.realm = :realm AND p.province = ANY(:looked_at) AND {may_count}
+      AND (CAST(:incident AS text) IS NULL OR p.incident = :incident)
+), folded AS (
+    SELECT candidate.incident AS id, f.* FROM candidate CROSS JOIN LATERAL (
+        SELECT (array_agg(c.change {latest}) FILTER (WHERE c.change <> 'updated'))[1] AS last,
+               min(c.time) FILTER (WHERE c.change = 'opened') AS opened_at,
+               max(c.time) FILTER (WHERE c.change = 'closed') AS closed_at,
+               max(c.time) AS changed_at, {columns}
+        FROM incidents.changes c
+        WHERE c.incident = candidate.incident AND {counts}
+    ) f
+    WHERE f.opened_at IS NOT NULL
+), shaped AS (
+    SELECT id, CASE last WHEN 'opened' THEN 'open' ELSE 'closed' END AS state, hazard, title_th,
+           title_en, severity, place, lat, lon, opened_at, changed_at,
+           CASE last WHEN 'closed' THEN closed_at END AS closed_at, {lists}
+    FROM folded
+)
+SELECT * FROM shaped
+WHERE (:nation OR provinces && CAST(:scope_provinces AS text[])
+       OR ministries && CAST(:scope_ministries AS text[])
+       OR agendas && CAST(:scope_agendas AS text[]))
+  AND (:anybodys OR provinces && CAST(:held_provinces AS text[])
+       OR ministries && CAST(:held_ministries AS text[])
+       OR agendas && CAST(:held_agendas AS text[]))
+  AND (CAST(:provinces AS text[]) IS NULL OR provinces && :provinces)
+  AND (CAST(:ministry AS text) IS NULL OR :ministry = ANY(ministries))
+  AND (CAST(:agenda AS text) IS NULL OR :agenda = ANY(agendas))
+  AND (CAST(:state AS text) IS NULL OR state = :state)
+  AND (CAST(:severity AS text) IS NULL OR severity = :severity)
+  AND (CAST(:opened_from AS timestamptz) IS NULL OR opened_at >= :opened_from)
+  AND (CAST(:opened_to AS timestamptz) IS NULL OR opened_at <= :opened_to)
+  AND (CAST(:after_time AS timestamptz) IS NULL
+       OR (opened_at, id) < (:after_time, CAST(:after_id AS text)))
+ORDER BY opened_at DESC, id DESC LIMIT :limit
+"""
+
+_CHANGES = """
+SELECT c.change, c.time, c.source, c.id, c.hazard, c.title_th, c.title_en, c.severity, c.provinces,
+       c.ministries, c.agendas, c.place, c.note
+FROM incidents.changes c WHERE c.incident = :incident AND {counts}
+ORDER BY c.time, c.source, coalesce(c.sequence, -1), c.id
+"""
+
+
+async def find(question: Question, wanted: Wanted) -> list[RowMapping]:
+    """The incidents wanted, the last opened first, within the reader's scope."""
+    scope = question.scope
+    held = wanted.held or Field(frozenset())
+    after_time, after_id = wanted.after or (None, None)
+    return await question.rows(
+        _folded(question, wanted),
+        looked_at=_looked_at(scope, wanted),
+        incident=wanted.incident,
+        nation=scope.nation,
+        scope_provinces=sorted(scope.provinces),
+        scope_ministries=sorted(scope.ministries),
+        scope_agendas=sorted(scope.agendas),
+        anybodys=wanted.held is None,
+        held_provinces=sorted(held.provinces),
+        held_ministries=sorted(held.ministries),
+        held_agendas=sorted(held.agendas),
+        provinces=None if wanted.provinces is None else list(wanted.provinces),
+        ministry=wanted.ministry,
+        agenda=wanted.agenda,
+        state=wanted.state,
+        severity=wanted.severity,
+        opened_from=wanted.opened_from,
+        opened_to=wanted.opened_to,
+        after_time=after_time,
+        after_id=after_id,
+        limit=wanted.limit,
+    )
+
+
+def _folded(question: Question, wanted: Wanted) -> str:
+    # Lists travel as JSON: an array of arrays would have to be rectangular.
+    columns = [(name, f"c.{name}") for name in _STATED]
+    columns += [(name, f"to_json(c.{name})") for name in _LISTS]
+    # Only where everything is known can a closing leave incidents out from the start.
+    closings_are_known = isinstance(question.moment.known, Live) and wanted.state == "open"
+    return _FOLDED.format(
+        latest=_LATEST,
+        may_count="p.closed_at > :as_of" if closings_are_known else "TRUE",
+        counts=question.moment.counts("c"),
+        columns=", ".join(
+            f"(array_agg({value} {_LATEST}) FILTER (WHERE c.{name} IS NOT NULL))[1] AS {name}"
+            for name, value in columns
+        ),
+        lists=", ".join(
+            f"ARRAY(SELECT json_array_elements_text(coalesce({name}, '[]'))) AS {name}"
+            for name in _LISTS
+        ),
+    )
+
+
+def _looked_at(scope: Scope, wanted: Wanted) -> list[str]:
+    """The places whose incidents are looked through; `TH` has every incident there is."""
+    if wanted.provinces is not None:
+        return list(wanted.provinces)
+    if scope.nation or scope.ministries or scope.agendas:
+        return [NATION]
+    return sorted(scope.provinces)
+
+
+@router.get("/v1/incidents", responses=read_responses(403), response_model=IncidentPage)
+async def list_incidents(
+    request: Request,
+    listed: Listed,
+    province: Annotated[str | None, Query(max_length=20, description="ISO 3166-2.")] = None,
+    ministry: Annotated[str | None, Query(max_length=128)] = None,
+    agenda: Annotated[str | None, Query(max_length=128)] = None,
+    deputy: Annotated[
+        str | None,
+        Query(max_length=128, description="In this person's area, functions or agendas."),
+    ] = None,
+    state: Literal["open", "closed", "any"] = "open",
+    severity: Severity | None = None,
+    opened_from: Annotated[
+        str | None, Query(alias="from", description="Opened at this moment or day, or later.")
+    ] = None,
+    opened_to: Annotated[
+        str | None, Query(alias="to", description="Opened at this moment or day, or earlier.")
+    ] = None,
+) -> Response:
+    """Incidents that lie in the reader's scope, the last opened first."""
+    question = listed.question
+    question.require(Resource.SITUATION)
+    wanted = Wanted(
+        state=None if state == "any" else state,
+        provinces=None if province is None else [province],
+        ministry=ministry,
+        agenda=agenda,
+        held=None if deputy is None else held_by(question.matrix, deputy),
+        severity=severity,
+        opened_from=None if opened_from is None else first_of(opened_from, "from"),
+        opened_to=None if opened_to is None else last_of(opened_to, "to"),
+        after=_after(listed),
+        limit=listed.limit + 1,
+    )
+    rows = await find(question, wanted)
+    page = rows[: listed.limit]
+    more = len(rows) > len(page)
+    following = listed.next([stated(page[-1].opened_at), page[-1].id]) if more else None
+    items = [IncidentItem(**_item(row, question.matrix)) for row in page]
+    return answer(request, question, IncidentPage(items=items, next=following))
+
+
+def held_by(matrix: Matrix, deputy: str) -> Field:
+    """What a person holds, as the coordinates of incidents."""
+
+    def targets(dimension: Dimension) -> frozenset[str]:
+        given = (holding.given for holding in matrix.held_by(deputy))
+        return frozenset(one.target for one in given if one.dimension == dimension)
+
+    return Field(targets("area"), targets("function"), targets("agenda"))
+
+
+def _after(listed: Listing) -> tuple[datetime, str] | None:
+    match listed.last:
+        case None:
+            return None
+        case [str(opened_at), str(incident)]:
+            return datetime.fromisoformat(opened_at), incident
+        case _:
+            raise Problem(BAD_CURSOR)
+
+
+@router.get(
+    "/v1/incidents/{incident:path}",
+    responses=read_responses(403, 404),
+    response_model=IncidentDetail,
+)
+async def get_incident(
+    request: Request,
+    question: Asked,
+    incident: Annotated[str, Path(max_length=128, examples=["tsunami-2004"])],
+) -> Response:
+    """One incident: its state, its history, and what was said of each place in scope."""
+    question.require(Resource.SITUATION)
+    rows = await find(question, Wanted(state=None, incident=incident, limit=1))
+    if not rows:
+        raise not_found()
+    changes = await question.rows(
+        _CHANGES.format(counts=question.moment.counts("c")), incident=incident
+    )
+    places = _places(question, rows[0])
+    said = await statements(question, places, [incident], depth=2)
+    reports = await last_reports(question, places, [incident])
+    precedence = patterns(question)
+    situation = [
+        PlaceFigures(
+            place=place,
+            figures=figures_of(said.get((place, incident), {}), place, precedence),
+            reports=reports[place, incident],
+        )
+        for place in places
+        if (place, incident) in reports
+    ]
+    detail = IncidentDetail(
+        **_item(rows[0], question.matrix),
+        changes=[Change(**change) for change in changes],
+        situation=situation,
+    )
+    return answer(request, question, detail)
+
+
+def _places(question: Question, incident: RowMapping) -> list[str]:
+    """The nation and every province that may be seen; all, when a ministry or agenda shows it."""
+    scope = question.scope
+    every = [
+        NATION,
+        *(one.province for one in question.registry.each(ProvinceRegistered, question.day)),
+    ]
+    if scope.ministries.intersection(incident.ministries) or scope.agendas.intersection(
+        incident.agendas
+    ):
+        return every
+    return [place for place in every if scope.sees_place(place)]
+
+
+def _item(row: RowMapping, matrix: Matrix) -> dict[str, object]:
+    return {**row, "overseers": _overseers(row, matrix)}
+
+
+def _overseers(row: RowMapping, matrix: Matrix) -> list[Overseer]:
+    """Everybody in whose field the incident lies, and by which dimension."""
+    coordinates: tuple[tuple[Dimension, Sequence[str]], ...] = (
+        ("area", row.provinces),
+        ("function", row.ministries),
+        ("agenda", row.agendas),
+    )
+    holdings: list[Holding] = [
+        holding
+        for dimension, targets in coordinates
+        for target in targets
+        for holding in matrix.cell(dimension, target).holdings
+    ]
+    return [
+        Overseer(
+            dimension=holding.given.dimension,
+            target=holding.given.target,
+            deputy=holding.given.deputy,
+        )
+        for holding in holdings
+    ]

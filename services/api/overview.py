@@ -1,0 +1,192 @@
+"""What happens in a deputy's area: a join in time of the matrix and the facts, never a copy."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from sqlalchemy.engine import RowMapping
+from starlette.responses import Response
+
+from schemas.events.registry import CentreRegistered
+from schemas.events.situation import Severity
+from services.api import alerts, incidents
+from services.api.answers import answer, read_responses
+from services.api.bodies import Body, When
+from services.api.centres import hearing
+from services.api.deputies import DeputyPath, Held, held_by, require_deputy
+from services.api.figures import (
+    Cell,
+    Grid,
+    Said,
+    Totals,
+    last_reports,
+    patterns,
+    statements,
+    totals_of,
+)
+from services.api.incidents import Wanted
+from services.api.oversight import Holder, holder_of
+from services.api.reading import Asked, Question
+
+router = APIRouter(tags=["deputies"])
+
+
+class OpenIncidents(Body):
+    """How many incidents are open, and how severe they are."""
+
+    open: int
+    by_severity: dict[Severity, int]
+
+
+class LatestReport(Said):
+    """The last report about a province, and in which incident."""
+
+    incident: str
+
+
+class SilentCentre(Body):
+    """A centre that missed its interval."""
+
+    id: str
+    name_th: str
+    silent_since: When
+
+
+class ProvinceOverview(Body):
+    """What happens in one province of the area."""
+
+    code: str
+    name_th: str | None
+    name_en: str | None
+    order: str
+    incidents: OpenIncidents
+    figures: Totals
+    latest_report: LatestReport | None
+    silent_centres: list[SilentCentre]
+    active_alerts: int
+
+
+class OverviewTotals(Body):
+    """The area together: what lies in several provinces counts once, their figures add up."""
+
+    provinces: int
+    incidents: OpenIncidents
+    figures: Totals
+    silent_centres: int
+    active_alerts: int
+
+
+class Overview(Body):
+    """A deputy's area with its figures, and the functions and agendas held beside it."""
+
+    deputy: Holder
+    provinces: list[ProvinceOverview]
+    totals: OverviewTotals
+    functions: list[Held]
+    agendas: list[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read of the provinces of an area."""
+
+    provinces: Sequence[str]
+    incidents: Sequence[RowMapping]
+    grid: Grid
+    reports: Mapping[Cell, Sequence[Said]]
+    silent: Mapping[str, list[SilentCentre]]
+    alerts: Sequence[RowMapping]
+    precedence: Sequence[str]
+
+
+@router.get("/v1/deputies/{id}/overview", responses=read_responses(404), response_model=Overview)
+async def get_overview(request: Request, question: Asked, deputy: DeputyPath) -> Response:
+    """What happens in the deputy's area at the moment, by province and together."""
+    require_deputy(question, deputy)
+    held = held_by(question, deputy)
+    area = [one for one in held if one.dimension == "area"]
+    facts = await read_facts(question, [one.target for one in area])
+    body = Overview(
+        deputy=holder_of(question, deputy),
+        provinces=[_province(facts, one) for one in area],
+        totals=_totals(facts),
+        functions=[one for one in held if one.dimension == "function"],
+        agendas=[one for one in held if one.dimension == "agenda"],
+    )
+    return answer(request, question, body)
+
+
+async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
+    """What is so in these provinces: five queries, however many they are."""
+    found = await incidents.find(question, Wanted(provinces=provinces))
+    names = [row.id for row in found]
+    return Facts(
+        provinces,
+        found,
+        await statements(question, provinces, names, depth=1),
+        await last_reports(question, provinces, names),
+        await _silent(question, provinces),
+        await alerts.active(question, provinces),
+        patterns(question),
+    )
+
+
+async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
+    wanted = frozenset(provinces)
+    centres = {
+        one.centre: one
+        for one in question.registry.each(CentreRegistered, question.day)
+        if one.province in wanted
+    }
+    silent: dict[str, list[SilentCentre]] = {}
+    for row in (await hearing(question, list(centres.values()))).values():
+        if row.state == "silent":
+            centre = centres[row.centre]
+            silent.setdefault(centre.province or "", []).append(
+                SilentCentre(id=centre.centre, name_th=centre.name_th, silent_since=row.since)
+            )
+    return silent
+
+
+def _province(facts: Facts, held: Held) -> ProvinceOverview:
+    code = held.target
+    here = [row for row in facts.incidents if code in row.provinces]
+    cells = [(code, row.id) for row in here]
+    return ProvinceOverview(
+        code=code,
+        name_th=held.target_name_th,
+        name_en=held.target_name_en,
+        order=held.order.number,
+        incidents=_open(here),
+        figures=totals_of(facts.grid, cells, facts.precedence),
+        latest_report=_latest(facts, cells),
+        silent_centres=facts.silent.get(code, []),
+        active_alerts=sum(code in row.provinces for row in facts.alerts),
+    )
+
+
+def _totals(facts: Facts) -> OverviewTotals:
+    area = frozenset(facts.provinces)
+    cells = [(code, row.id) for row in facts.incidents for code in row.provinces if code in area]
+    return OverviewTotals(
+        provinces=len(facts.provinces),
+        incidents=_open(facts.incidents),
+        figures=totals_of(facts.grid, cells, facts.precedence),
+        silent_centres=sum(len(silent) for silent in facts.silent.values()),
+        active_alerts=len(facts.alerts),
+    )
+
+
+def _open(rows: Sequence[RowMapping]) -> OpenIncidents:
+    severities = Counter(row.severity for row in rows if row.severity is not None)
+    return OpenIncidents(open=len(rows), by_severity=dict(severities))
+
+
+def _latest(facts: Facts, cells: Sequence[Cell]) -> LatestReport | None:
+    reports = [
+        LatestReport(**dict(said), incident=cell[1])
+        for cell in cells
+        for said in facts.reports.get(cell, ())[:1]
+    ]
+    return max(reports, key=lambda said: (said.time, said.source, said.id), default=None)

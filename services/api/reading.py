@@ -1,0 +1,243 @@
+"""One question: who asks, for which pair, what they may see, and the transaction that answers it.
+
+Progress and rows come from one snapshot: a read-only transaction at REPEATABLE READ, closed before
+the answer is sent.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property, lru_cache
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from sqlalchemy import TextClause, text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from schemas.envelope import SLOTS
+from services.api.cursors import Bound, Cursors, Key, Pinned
+from services.api.knowing import Knowing, Lacking, knowing, settled
+from services.api.moments import Pair, pair
+from services.api.problems import BAD_TOKEN, forbidden, not_yet
+from services.api.progress import Progress
+from services.api.reference import Reference, ReferenceCache, Snapshot, snapshot
+from services.domain.matrix import Matrix
+from services.domain.registry import Registry, day_of
+from services.domain.scope import Resource, Scope, scope_of
+from services.eventlog.log import Log
+from services.eventlog.position import BadToken, PositionTokens
+from services.identity.bearer import bearer
+from services.identity.identity import Identity
+from services.operation.problems import Problem, Text
+from services.readmodels.moment import Cut, Live, Moment
+
+AFTER_SECONDS = 5.0
+"""How long a reader waits for a position before being told how far behind it is."""
+
+CATCH_UP_SECONDS = 2.0
+"""How long for what was known at a past moment; then the last tick applied answers."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the gateway answers with; opened and closed by who wires the process."""
+
+    engine: AsyncEngine
+    log: Log
+    progress: Progress
+    tokens: PositionTokens
+    cursors: Cursors
+    clock: Callable[[], datetime]
+    reference: ReferenceCache = field(default_factory=ReferenceCache)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request to read."""
+
+    resources: Resources
+    connection: AsyncConnection
+    identity: Identity
+    moment: Moment
+    known_at: datetime
+    """What the answer states; `moment.known` is what it means."""
+    seen: Snapshot
+    live: Registry
+    """What is registered now: the opening and the imports are asked of it, whatever the pair."""
+    reference: Reference
+
+    @property
+    def registry(self) -> Registry:
+        """The registry as it was known."""
+        return self.reference.registry
+
+    @cached_property
+    def day(self) -> date:
+        """The Bangkok day the question is about."""
+        return day_of(self.moment.as_of)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """Who held what on that day, as it was known."""
+        return self.reference.matrix(self.day)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What the reader may see."""
+        return scope_of(self.identity, self.matrix, self.registry)
+
+    def require(self, resource: Resource) -> Scope:
+        """The reader's scope, if this kind of resource is in it.
+
+        Raises:
+            Problem: 403.
+        """
+        scope = self.scope
+        if not scope.reads(resource):
+            raise forbidden()
+        return scope
+
+    async def rows(self, sql: str, **parameters: object) -> list[RowMapping]:
+        """The rows of a query; the names of the moment's predicate are there already."""
+        named = self.moment.parameters | parameters
+        return list((await self.connection.execute(_statement(sql), named)).mappings())
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A question about a list: which page of it."""
+
+    question: Question
+    bound: Bound
+    limit: int
+    last: Key | None
+    """The sort key of the last item of the page before; None on the first."""
+
+    def next(self, last: Key) -> str:
+        """The cursor after this item; it pins the pair of the first page."""
+        asked = self.question
+        moment = asked.moment
+        if isinstance(moment.known, Live):
+            moment = replace(moment, known=Cut(asked.known_at, asked.seen.progress))
+        return asked.resources.cursors.seal(self.bound, Pinned(moment, asked.known_at, last))
+
+
+def resources_of(request: Request) -> Resources:
+    """The resources of the request's app."""
+    found: Resources = request.app.state.resources
+    return found
+
+
+Opened = Annotated[Resources, Depends(resources_of)]
+Asker = Annotated[Identity, Depends(bearer)]
+AskedPair = Annotated[Pair, Depends(pair)]
+
+
+async def question(resources: Opened, identity: Asker, asked: AskedPair) -> AsyncIterator[Question]:
+    """The question that a request asks, with its transaction."""
+    async with ask(resources, identity, asked) as put:
+        yield put
+
+
+async def listing(
+    request: Request,
+    resources: Opened,
+    identity: Asker,
+    asked: AskedPair,
+    limit: Annotated[int, Query(ge=1, le=500, description="At most so many items.")] = 100,
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=4_000, description="`next` of the page before; it keeps that page's pair."
+        ),
+    ] = None,
+) -> AsyncIterator[Listing]:
+    """The question about a list that a request asks."""
+    bound = Bound(str(identity), request.url.path, request.query_params.multi_items())
+    pinned = None if cursor is None else resources.cursors.open(cursor, bound)
+    async with ask(resources, identity, asked, pinned) as put:
+        yield Listing(put, bound, limit, None if pinned is None else pinned.last)
+
+
+# Ended before the answer is sent: a slow reader holds no transaction.
+Asked = Annotated[Question, Depends(question, scope="function")]
+Listed = Annotated[Listing, Depends(listing, scope="function")]
+
+
+@asynccontextmanager
+async def ask(
+    resources: Resources, identity: Identity, asked: Pair, pinned: Pinned | None = None
+) -> AsyncIterator[Question]:
+    """A question in a transaction of its own, after waiting for what it has to wait for.
+
+    Raises:
+        Problem: 400 for a bad token; 503 while `after` has not been reached.
+    """
+    now = resources.clock()
+    if asked.after is not None:
+        await _wait(resources, asked.after)
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(resources.engine.connect())
+            put = await _put(resources, connection, identity, asked, pinned, now)
+        except Lacking as lacking:
+            # The snapshot of this transaction would never get further.
+            await stack.aclose()
+            await resources.progress.reach(lacking.ends, timeout=CATCH_UP_SECONDS)
+            connection = await stack.enter_async_context(resources.engine.connect())
+            put = await _put_settled(resources, connection, identity, asked, now)
+        yield put
+
+
+async def _put(
+    resources: Resources,
+    connection: AsyncConnection,
+    identity: Identity,
+    asked: Pair,
+    pinned: Pinned | None,
+    now: datetime,
+) -> Question:
+    seen = await snapshot(connection)
+    live = await resources.reference.at(connection, seen, Live())
+    if pinned is not None:
+        known = Knowing(pinned.moment.known, pinned.known_at)
+        moment = pinned.moment
+    else:
+        known = await knowing(connection, asked, live.registry, seen, now=now)
+        moment = Moment(asked.as_of or now, known.known, asked.realm)
+    reference = await resources.reference.at(connection, seen, moment.known)
+    return Question(
+        resources, connection, identity, moment, known.known_at, seen, live.registry, reference
+    )
+
+
+async def _put_settled(
+    resources: Resources,
+    connection: AsyncConnection,
+    identity: Identity,
+    asked: Pair,
+    now: datetime,
+) -> Question:
+    try:
+        return await _put(resources, connection, identity, asked, None, now)
+    except Lacking:
+        known = await settled(connection, asked, now=now)
+        pinned = Pinned(Moment(asked.as_of or now, known.known, asked.realm), known.known_at, ())
+        return await _put(resources, connection, identity, asked, pinned, now)
+
+
+async def _wait(resources: Resources, token: str) -> None:
+    try:
+        position = resources.tokens.open(token)
+    except BadToken as bad:
+        raise Problem(BAD_TOKEN, Text("โทเค็นตำแหน่งใช้ไม่ได้", str(bad))) from bad
+    wanted = [position.next.get(slot, 0) for slot in range(SLOTS + 1)]
+    if missing := await resources.progress.reach(wanted, timeout=AFTER_SECONDS):
+        raise not_yet(missing)
+
+
+@lru_cache(maxsize=500)
+def _statement(sql: str) -> TextClause:
+    return text(sql)

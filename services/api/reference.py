@@ -1,0 +1,160 @@
+"""Reference data and orders as they were known, in the memory of the process.
+
+They come from decisions alone and are few; a snapshot says in a handful of numbers whether what is
+remembered is still what it holds.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.envelope import DECISIONS_SLOT
+from schemas.events.order import TenureRegistered
+from services.domain.matrix import Assigned, Matrix, Order, Tenure
+from services.domain.registry import Registry, registry_of
+from services.readmodels.moment import Archive, Cut, Known, Live, Moment
+from services.readmodels.registry_reader import entries_of
+
+_REMEMBERED = 64
+_MATRICES = 400
+_EVER = datetime.max.replace(tzinfo=UTC)
+
+_STATE = text("""
+SELECT (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress) AS progress,
+       e.entries, e.last_entry, o.orders, o.last_order,
+       (SELECT count(*) FROM events.versions WHERE root_slot = 64) AS versions,
+       'registry.entries'::regclass::oid::bigint AS registry_table,
+       'oversight.orders'::regclass::oid::bigint AS oversight_table
+FROM (SELECT count(*) AS entries, max(position) AS last_entry FROM registry.entries) e,
+     (SELECT count(*) AS orders, max(position) AS last_order FROM oversight.orders) o
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How far a transaction sees: the next position of every slot, and which reference data."""
+
+    progress: tuple[int, ...]
+    reference: tuple[int | None, ...]
+    versions: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference data and orders as they were known at one moment."""
+
+    registry: Registry
+    orders: tuple[Order, ...]
+    tenures: tuple[Tenure, ...]
+    _matrices: OrderedDict[date, Matrix] = field(default_factory=OrderedDict)
+
+    def matrix(self, day: date) -> Matrix:
+        """Who held what on the day."""
+        if (matrix := self._matrices.get(day)) is None:
+            matrix = self._matrices[day] = Matrix(day, self.orders, self.tenures)
+            if len(self._matrices) > _MATRICES:
+                self._matrices.popitem(last=False)
+        return matrix
+
+
+async def snapshot(connection: AsyncConnection) -> Snapshot:
+    """How far this transaction sees."""
+    row = (await connection.execute(_STATE)).mappings().one()
+    numbers = tuple(row[name] for name in row if name != "progress")
+    return Snapshot(tuple(row["progress"]), numbers, row["versions"])
+
+
+class ReferenceCache:
+    """Reference data as they were known at the moments asked for last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Reference] = OrderedDict()
+        self._reading = asyncio.Lock()
+
+    async def at(self, connection: AsyncConnection, seen: Snapshot, known: Known) -> Reference:
+        """The reference data that were known, as this transaction sees them."""
+        key = (*seen.reference, *_key(seen, known))
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        # One reads for all who wait for the same: a decision would else be read once a request.
+        async with self._reading:
+            if key not in self._known:
+                self._known[key] = await _read(connection, Moment(_EVER, known))
+                if len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+            return self._known[key]
+
+
+def _key(seen: Snapshot, known: Known) -> tuple[object, ...]:
+    match known:
+        case Live():
+            return ()
+        case Cut(ends=ends):
+            # Decisions lie in one slot; only what a centre corrects of them lies elsewhere.
+            return ends if seen.versions else (ends[DECISIONS_SLOT],)
+        case Archive(time=time, revision=revision):
+            return (time, revision)
+
+
+async def _read(connection: AsyncConnection, moment: Moment) -> Reference:
+    # Registrations state their own intervals, so their time is not asked for: what is registered
+    # today about 2003 was so in 2003.
+    entries = await _rows(
+        connection,
+        f"""SELECT subject, entry, valid_from, valid_to, body::text AS body
+            FROM registry.entries e WHERE {moment.counts("e")} ORDER BY position""",
+        moment,
+    )
+    orders = await _rows(
+        connection,
+        f"SELECT * FROM oversight.orders o WHERE {moment.counts('o')} ORDER BY position",
+        moment,
+    )
+    assignments = await _rows(
+        connection,
+        f"""SELECT slot, position, dimension, target, deputy, power, except_th
+            FROM oversight.assignments a WHERE {moment.counts("a")} ORDER BY position, nth""",
+        moment,
+    )
+    registry = registry_of(entries_of(entries))
+    return Reference(registry, tuple(_orders(orders, assignments)), tuple(_tenures(registry)))
+
+
+async def _rows(connection: AsyncConnection, sql: str, moment: Moment) -> list[RowMapping]:
+    result = await connection.execute(text(sql), moment.parameters)
+    return list(result.mappings())
+
+
+def _orders(rows: Iterable[RowMapping], assignments: Iterable[RowMapping]) -> Iterable[Order]:
+    given: dict[tuple[int, int], list[Assigned]] = {}
+    for row in assignments:
+        given.setdefault((row["slot"], row["position"]), []).append(
+            Assigned(row["dimension"], row["target"], row["deputy"], row["power"], row["except_th"])
+        )
+    for row in rows:
+        yield Order(
+            number=row["number"],
+            kind=row["kind"],
+            scope=row["scope"],
+            effective_from=row["effective_from"],
+            effective_to=row["effective_to"],
+            revokes=tuple(row["revokes"]),
+            amends=tuple(row["amends"]),
+            order_missing=row["order_missing"],
+            illustrative=row["illustrative"],
+            assignments=tuple(given.get((row["slot"], row["position"]), ())),
+        )
+
+
+def _tenures(registry: Registry) -> Iterable[Tenure]:
+    for (subject, _), versions in registry.versions.items():
+        # Of a tenure stated again with another beginning, the later statement is the newer version.
+        if subject == "tenure" and isinstance(tenure := versions[0].model, TenureRegistered):
+            yield Tenure(tenure.deputy, tenure.office, tenure.valid_from, tenure.valid_to)
