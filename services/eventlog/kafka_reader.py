@@ -38,6 +38,10 @@ class KafkaReader:
             self._seek(self._consumer)
 
     async def batch(self, *, limit: int, timeout: float) -> list[Record]:
+        if not self._next:
+            # A consumer without an assignment waits for one, whatever the timeout.
+            await asyncio.sleep(timeout)
+            return []
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             async with asyncio.timeout(timeout + _REQUEST_TIMEOUT_MS / 1000):
