@@ -92,7 +92,9 @@ async def transact_guarded[State](
         appended = await store.append(Decision(stream, len(stored), new, judged.guards))
         if appended.verdict == "appended":
             return Decided(events, appended.first_position)
-        if appended.verdict == "duplicate":
+        # An id that is known means that this was decided before, unless the stream has moved: then
+        # somebody faster may have taken a name that is made of the version, so decide again.
+        if appended.verdict == "duplicate" and await store.version(stream) == len(stored):
             return Decided([], None)
         if loop.time() > deadline:
             raise Contended(stream)
