@@ -8,6 +8,7 @@ stated before.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
+from functools import cache
 
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
@@ -58,10 +59,6 @@ class Entry:
     valid_to: date | None
     model: EventModel
 
-    def begins_by(self, day: date) -> bool:
-        """Whether it had begun on that day."""
-        return self.valid_from is None or self.valid_from <= day
-
     def ended_by(self, day: date) -> bool:
         """Whether it was over on that day."""
         return self.valid_to is not None and self.valid_to <= day
@@ -91,13 +88,15 @@ class Registry:
         return version.model if version and isinstance(version.model, model) else None
 
     def _begun(self, model: type[EventModel], entry: str, day: date) -> Entry | None:
-        subject = model.type.partition(".")[0]
-        versions = self.versions.get((subject, entry), ())
-        return next((version for version in versions if version.begins_by(day)), None)
+        # Plain loops and no generators: the door asks this for every event.
+        for version in self.versions.get((_subject_of(model.type), entry), ()):
+            if version.valid_from is None or version.valid_from <= day:
+                return version
+        return None
 
     def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
         """Everything of this kind that there was on that day, by id."""
-        subject = model.type.partition(".")[0]
+        subject = _subject_of(model.type)
         ids = sorted(entry for kind, entry in self.versions if kind == subject)
         return (found for entry in ids if (found := self.at(model, entry, day)) is not None)
 
@@ -167,6 +166,11 @@ def registry_of(entries: Iterable[Entry]) -> Registry:
             for key, dated in stated.items()
         }
     )
+
+
+@cache
+def _subject_of(type_: str) -> str:
+    return type_.partition(".")[0]
 
 
 def _begin(entry: Entry) -> date:

@@ -1,5 +1,6 @@
 """The ingest process: the centres' door over HTTP, and the inboxes of those with producers."""
 
+import gc
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -15,6 +16,7 @@ from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 
 POOL_SIZE = 12
+_YOUNG_OBJECTS = 100_000
 
 
 async def run(settings: Settings) -> None:
@@ -35,9 +37,21 @@ async def run(settings: Settings) -> None:
         )
         ingest = Ingest.at(surroundings)
         place = listen(settings.host, settings.port)
+        spare_collector()
         # Named last, stopped first: the last answers are given while the log is still open.
         answers = partial(serve, create_app(ingest), place)
         await run_until_stopped({**ingest.works, "answers": answers})
+
+
+def spare_collector() -> None:
+    """The collector of cycles leaves alone what the process began with, and comes less often.
+
+    A request makes thousands of objects and no cycle. Measured with NDJSON of 500 events: with the
+    usual thresholds the collector takes a third of the door's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
 
 
 async def epoch_of(pool: asyncpg.Pool) -> int:

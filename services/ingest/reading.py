@@ -39,7 +39,7 @@ EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
 """Before any record of the state; a time of year 1 is a mistake, and some clocks cannot hold it."""
 
 _BUDDHIST_YEARS = 543
-_NETWORK = ("acceptedtime", "archiverevision", "position")
+_NETWORK = frozenset({"acceptedtime", "archiverevision", "position"})
 _DATA = ("data", "data_base64")
 _KNOWN = frozenset(ATTRIBUTES) | frozenset(_DATA)
 _TAKEN_TYPES = sorted({model.type for model in STATUS_TYPES} | STEPS.keys())
@@ -66,7 +66,6 @@ class _Data(msgspec.Struct):
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_ENVELOPE = msgspec.json.Decoder(Envelope)
 _RAW_DATA = msgspec.json.Decoder(_Data)
 
 
@@ -77,7 +76,7 @@ def read(raw: bytes, *, now: datetime) -> Stated | Refused:
         check_size(len(raw))
         content = whole_object(raw)
         _check_attributes(content)
-        envelope = _envelope(raw, content)
+        envelope = _envelope(content)
         data = _data(raw, content)
         event = _event(envelope, data, now=now)
         return Stated(envelope, data, event, len(raw))
@@ -134,11 +133,8 @@ def check_time(attribute: str, stated: datetime, *, now: datetime) -> None:
 def _event(envelope: Envelope, data: bytes, *, now: datetime) -> EventModel:
     if why := fault(envelope):
         raise attribute_invalid(_named_in(why), why)
-    if not _is_json(envelope.datacontenttype):
+    if envelope.datacontenttype != CONTENT_TYPE and not _is_json(envelope.datacontenttype):
         raise attribute_invalid("datacontenttype", "data must be JSON: application/json")
-    # Digits of other scripts would not sort as text.
-    if envelope.sequence is not None and not envelope.sequence.isascii():
-        raise attribute_invalid("sequence", "digits 0 to 9")
     check_time("time", envelope.time, now=now)
     if envelope.recordedtime is not None:
         check_time("recordedtime", envelope.recordedtime, now=now)
@@ -155,17 +151,13 @@ def _check_attributes(content: Mapping[str, object]) -> None:
     for attribute in REQUIRED:
         if content.get(attribute) is None:
             raise attribute_missing(attribute)
-    for attribute in _NETWORK:
-        if attribute in content:
-            raise network_attribute(attribute)
+    if not _NETWORK.isdisjoint(content):
+        raise network_attribute(next(name for name in content if name in _NETWORK))
 
 
-def _envelope(raw: bytes, content: dict[str, object]) -> Envelope:
-    try:
-        if content.keys() <= _KNOWN:
-            return _ENVELOPE.decode(raw)
-    except msgspec.ValidationError as wrong:
-        raise envelope_invalid(wrong) from None
+def _envelope(content: dict[str, object]) -> Envelope:
+    if content.keys() <= _KNOWN:
+        return _conversion(content)
     return _converted({name: value for name, value in content.items() if name not in _DATA})
 
 
@@ -181,8 +173,12 @@ def _converted(attributes: Mapping[str, object]) -> Envelope:
     known = {name: value for name, value in attributes.items() if name in _KNOWN}
     if extensions:
         known["extensions"] = extensions
+    return _conversion(known)
+
+
+def _conversion(attributes: Mapping[str, object]) -> Envelope:
     try:
-        return msgspec.convert(known, Envelope)
+        return msgspec.convert(attributes, Envelope)
     except msgspec.ValidationError as wrong:
         raise envelope_invalid(wrong) from None
 
