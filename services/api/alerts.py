@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
-from services.api.answers import answer, read_responses, stated
+from services.api.answers import answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
 from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing, Question
@@ -74,12 +74,10 @@ async def list_alerts(
     provinces = None if province is None else [province]
     rows = await active(question, provinces, after=_after(listed), limit=listed.limit + 1)
     page = rows[: listed.limit]
-    more = len(rows) > len(page)
-    following = None
-    if more:
-        following = listed.next([stated(page[-1].effective), page[-1].source, page[-1].id])
-    body = AlertPage(items=[Alert(**row) for row in page], next=following)
-    return answer(request, question, body)
+    last = None
+    if len(rows) > len(page):
+        last = [stated(page[-1].effective), page[-1].source, page[-1].id]
+    return answer_page(request, listed, AlertPage(items=[Alert(**row) for row in page]), last)
 
 
 async def active(

@@ -9,12 +9,14 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from services.api.cursors import Key
 from services.api.problems import documented
 from services.api.reading import Listing, Question
 from services.domain.registry import BANGKOK_TIME
 from services.readmodels.moment import Archive
 
 _NOT_MODIFIED = 304
+_NO_NEXT = b'"next":null}'
 _PAIR = {
     "Kamkap-As-Of": ("date-time", "The `as_of` that was answered for."),
     "Kamkap-Known-At": (
@@ -32,12 +34,30 @@ _PAIR = {
 
 def answer(request: Request, question: Question, body: BaseModel) -> Response:
     """The body as the answer to the question; 304 when the reader has it already."""
-    return raw_answer(request, question, body.__pydantic_serializer__.to_json(body))
+    content = body.__pydantic_serializer__.to_json(body)
+    return answer_bytes(request, question, content, tag_of(content))
 
 
-def raw_answer(request: Request, question: Question, content: bytes) -> Response:
+def answer_page(request: Request, listing: Listing, body: BaseModel, last: Key | None) -> Response:
+    """The page as the answer, with a cursor after `last` when there are more.
+
+    The cursor is sealed anew for each answer, so it is put in after the tag is taken.
+    """
+    content = body.__pydantic_serializer__.to_json(body)
+    if last is None:
+        return answer_bytes(request, listing.question, content, tag_of(content))
+    assert content.endswith(_NO_NEXT)  # noqa: S101 -- how a page ends
+    paged = b'%s"%s"}' % (content.removesuffix(b"null}"), listing.next(last).encode())
+    return answer_bytes(request, listing.question, paged, tag_of(content + b"+"))
+
+
+def tag_of(content: bytes) -> str:
+    """The entity tag of this content."""
+    return f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+
+
+def answer_bytes(request: Request, question: Question, content: bytes, tag: str) -> Response:
     """Ready JSON as the answer to the question; 304 when the reader has it already."""
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {
         "Kamkap-As-Of": stated(question.moment.as_of),
         "Kamkap-Known-At": stated(question.known_at),
@@ -59,13 +79,13 @@ def stated(moment: datetime) -> str:
 
 def page_of[Item](
     listing: Listing, keyed: Iterable[tuple[list[str], Item]]
-) -> tuple[list[Item], str | None]:
-    """A page of items that are all at hand, in the order of their keys, and the cursor after it."""
+) -> tuple[list[Item], Key | None]:
+    """A page of items all at hand, in the order of their keys; the last's key if more follow."""
     last = [] if listing.last is None else [str(part) for part in listing.last]
     rest = sorted((pair for pair in keyed if pair[0] > last), key=lambda pair: pair[0])
     page = rest[: listing.limit]
     more = len(rest) > len(page)
-    return [item for _, item in page], listing.next(page[-1][0]) if more else None
+    return [item for _, item in page], page[-1][0] if more else None
 
 
 def read_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

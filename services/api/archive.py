@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.api.answers import answer, page_of, read_responses
+from services.api.answers import answer_page, page_of, read_responses
 from services.api.bodies import Body, Page, When
 from services.api.knowing import revisions
 from services.api.progress import behind
@@ -51,5 +51,5 @@ async def list_revisions(request: Request, listed: Listed) -> Response:
         )
         for one in revisions(question.live)
     )
-    items, following = page_of(listed, keyed)
-    return answer(request, question, ArchivePage(items=items, next=following))
+    items, last = page_of(listed, keyed)
+    return answer_page(request, listed, ArchivePage(items=items), last)

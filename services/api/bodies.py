@@ -29,7 +29,12 @@ Measured = Annotated[
 class Body(BaseModel):
     """A body, or a part of one."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        extra="forbid",
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Named(Body):
@@ -41,10 +46,11 @@ class Named(Body):
 
 
 class Page[Item: BaseModel](Body):
-    """One page of a list; `next` is the cursor of the page after it."""
+    """One page of a list."""
 
     items: list[Item]
-    next: str | None
+    next: str | None = None
+    """The cursor of the page after it."""
 
 
 class Interval(Body):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from schemas.events.registry import CentreRegistered
 from schemas.ids import CentreId, source_of_centre
-from services.api.answers import answer, page_of, read_responses
+from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Page, When
 from services.api.problems import not_found
 from services.api.reading import Asked, Listed, Question
@@ -116,10 +116,10 @@ async def list_centres(request: Request, listed: Listed) -> Response:
     keyed = (
         ([*thai.sort_key(one.name_th), one.centre], one) for one in centres_in(question, scope)
     )
-    page, following = page_of(listed, keyed)
+    page, last = page_of(listed, keyed)
     heard = await hearing(question, page)
     items = [Centre(**_fields(one, heard)) for one in page]
-    return answer(request, question, CentrePage(items=items, next=following))
+    return answer_page(request, listed, CentrePage(items=items), last)
 
 
 @router.get("/v1/centres/{centre}", responses=read_responses(403, 404), response_model=CentreDetail)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from schemas.events.order import DeputyRegistered, Dimension, Power, TenureRegistered
-from services.api.answers import answer, page_of, read_responses
+from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Interval, Page
 from services.api.oversight import Holder, holder_of, target_names
 from services.api.problems import not_found
@@ -85,8 +85,8 @@ async def list_deputies(request: Request, listed: Listed) -> Response:
         )
         for person in question.registry.each(DeputyRegistered, question.day)
     )
-    items, following = page_of(listed, keyed)
-    return answer(request, question, DeputyPage(items=items, next=following))
+    items, last = page_of(listed, keyed)
+    return answer_page(request, listed, DeputyPage(items=items), last)
 
 
 @router.get("/v1/deputies/{id}/area", responses=read_responses(404), response_model=Area)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from schemas.envelope import DECISIONS_SLOT, STATUS_TOPIC, Envelope, from_headers
 from schemas.events.registry import CentreRegistered
 from schemas.ids import CentreId, source_of_centre
-from services.api.answers import raw_answer, read_responses, stated
+from services.api.answers import answer_bytes, read_responses, stated, tag_of
 from services.api.bodies import Body, When
 from services.api.problems import not_found
 from services.api.reading import Asked, Question
@@ -115,15 +115,18 @@ async def get_event(
     accepted_at = place.accepted_at or place.ticked_at
     body = {
         "event": content,
-        "position": _token(question, place),
         "accepted_at": None if accepted_at is None else stated(accepted_at),
         "archive_revision": place.archive_revision,
         "versions": [{**row, "time": stated(row.time)} for row in versions],
-        "conflicts": [
-            {"position": _token(question, row), "digest": row.digest} for row in conflicts
-        ],
+        "conflicts": [{"digest": row.digest} for row in conflicts],
     }
-    return raw_answer(request, question, msgspec.json.encode(body))
+    # Tokens are sealed anew for each answer, so the tag is taken without them.
+    tag = tag_of(msgspec.json.encode(body))
+    body["position"] = _token(question, place)
+    body["conflicts"] = [
+        {"position": _token(question, row), "digest": row.digest} for row in conflicts
+    ]
+    return answer_bytes(request, question, msgspec.json.encode(body), tag)
 
 
 async def _content(question: Question, place: RowMapping) -> dict[str, object]:

@@ -14,7 +14,7 @@ from schemas.events.order import Dimension
 from schemas.events.registry import ProvinceRegistered
 from schemas.events.situation import Severity
 from schemas.ids import NATION
-from services.api.answers import answer, read_responses, stated
+from services.api.answers import answer, answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
 from services.api.figures import Figures, Said, figures_of, last_reports, patterns, statements
 from services.api.moments import first_of, last_of
@@ -272,9 +272,9 @@ async def list_incidents(
     rows = await find(question, wanted)
     page = rows[: listed.limit]
     more = len(rows) > len(page)
-    following = listed.next([stated(page[-1].opened_at), page[-1].id]) if more else None
+    last = [stated(page[-1].opened_at), page[-1].id] if more else None
     items = [IncidentItem(**_item(row, question.matrix)) for row in page]
-    return answer(request, question, IncidentPage(items=items, next=following))
+    return answer_page(request, listed, IncidentPage(items=items), last)
 
 
 def held_by(matrix: Matrix, deputy: str) -> Field:

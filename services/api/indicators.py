@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
-from services.api.answers import answer, read_responses
+from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Measured, Page, When
 from services.api.moments import day_of_text
 from services.api.problems import BAD_CURSOR, not_found
@@ -115,9 +115,9 @@ async def list_indicators(request: Request, listed: Listed) -> Response:
         limit=listed.limit + 1,
     )
     page = rows[: listed.limit]
-    following = listed.next([page[-1].indicator]) if len(rows) > len(page) else None
+    last = [page[-1].indicator] if len(rows) > len(page) else None
     items = [Indicator(id=row.indicator, places=row.places, sources=row.sources) for row in page]
-    return answer(request, question, IndicatorPage(items=items, next=following))
+    return answer_page(request, listed, IndicatorPage(items=items), last)
 
 
 @router.get(
@@ -162,8 +162,8 @@ async def list_values(
     page = values[: listed.limit]
     following = None
     if len(values) > len(page):
-        following = listed.next([page[-1].province, page[-1].date.isoformat(), page[-1].source])
-    return answer(request, question, IndicatorValuePage(items=page, next=following))
+        following = [page[-1].province, page[-1].date.isoformat(), page[-1].source]
+    return answer_page(request, listed, IndicatorValuePage(items=page), following)
 
 
 def _scoped(question: Question) -> dict[str, object]:

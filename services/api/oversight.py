@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from schemas.events.order import DeputyRegistered, Dimension, Power
 from schemas.events.registry import MinistryRegistered, ProvinceRegistered, Registration
-from services.api.answers import answer, page_of, read_responses
+from services.api.answers import answer_page, page_of, read_responses
 from services.api.bodies import Body, Page
 from services.api.reading import Listed, Question
 from services.domain import thai
@@ -70,8 +70,8 @@ async def get_oversight(
         for target in _targets(question, one)
         for place, item in enumerate(_items(question, question.matrix.cell(one, target)))
     )
-    items, following = page_of(listed, rows)
-    return answer(request, question, OversightPage(items=items, next=following))
+    items, last = page_of(listed, rows)
+    return answer_page(request, listed, OversightPage(items=items), last)
 
 
 def holder_of(question: Question, deputy: str) -> Holder:

@@ -11,7 +11,7 @@ from schemas.events.incident import Hazard
 from schemas.events.registry import ClusterRegistered, ProvinceRegistered, RegionRegistered
 from schemas.events.situation import Severity
 from services.api import incidents
-from services.api.answers import answer, page_of, read_responses
+from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Interval, Named, Page, When
 from services.api.figures import (
     Figures,
@@ -100,8 +100,8 @@ async def list_provinces(request: Request, listed: Listed) -> Response:
         ([*thai.sort_key(one.name_th), one.province], groups.province(one))
         for one in question.registry.each(ProvinceRegistered, question.day)
     )
-    items, following = page_of(listed, keyed)
-    return answer(request, question, ProvincePage(items=items, next=following))
+    items, last = page_of(listed, keyed)
+    return answer_page(request, listed, ProvincePage(items=items), last)
 
 
 @router.get("/v1/provinces/{code}", responses=read_responses(403, 404), response_model=Province)

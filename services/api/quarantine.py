@@ -3,20 +3,23 @@
 The bytes stay where they are: they may be what nobody should read. `kamkap` retries what is parked.
 """
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.api.answers import answer, read_responses
+from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
 from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing
 from services.domain.scope import Resource
 from services.operation.problems import Problem
-from services.readmodels.moment import Archive
+from services.readmodels.moment import Archive, Live
 
 router = APIRouter(tags=["quarantine"])
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 _LISTED = """
 SELECT * FROM (
@@ -71,7 +74,7 @@ async def list_quarantine(request: Request, listed: Listed) -> Response:
     after = _after(listed)
     rows = await question.rows(
         _LISTED.format(known=known),
-        until=min(moment.as_of, question.known_at),
+        until=_EVER if isinstance(moment.known, Live) else question.known_at,
         after_kind=after[0],
         after_of=after[1],
         after_partition=after[2],
@@ -79,12 +82,11 @@ async def list_quarantine(request: Request, listed: Listed) -> Response:
         limit=listed.limit + 1,
     )
     page = rows[: listed.limit]
-    following = None
+    last = None
     if len(rows) > len(page):
-        last = page[-1]
-        following = listed.next([last.kind, last.of, last.partition, last.place])
-    body = QuarantinePage(items=[Quarantined(**row) for row in page], next=following)
-    return answer(request, question, body)
+        last = [page[-1].kind, page[-1].of, page[-1].partition, page[-1].place]
+    body = QuarantinePage(items=[Quarantined(**row) for row in page])
+    return answer_page(request, listed, body, last)
 
 
 def _after(listed: Listing) -> tuple[str | None, str | None, int | None, int | None]:

@@ -33,11 +33,15 @@ from services.identity.identity import Identity
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
 
-AFTER_SECONDS = 5.0
-"""How long a reader waits for a position before being told how far behind it is."""
 
-CATCH_UP_SECONDS = 2.0
-"""How long for what was known at a past moment; then the last tick applied answers."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request waits for the read models to get there."""
+
+    after_seconds: float = 5.0
+    """For a position it names; then it is told how far behind they are."""
+    catch_up_seconds: float = 2.0
+    """For what was known at a past moment; then the last tick applied answers."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Resources:
     cursors: Cursors
     clock: Callable[[], datetime]
     reference: ReferenceCache = field(default_factory=ReferenceCache)
+    patience: Patience = Patience()
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,9 @@ async def ask(
         except Lacking as lacking:
             # The snapshot of this transaction would never get further.
             await stack.aclose()
-            await resources.progress.reach(lacking.ends, timeout=CATCH_UP_SECONDS)
+            await resources.progress.reach(
+                lacking.ends, timeout=resources.patience.catch_up_seconds
+            )
             connection = await stack.enter_async_context(resources.engine.connect())
             put = await _put_settled(resources, connection, identity, asked, now)
         yield put
@@ -234,7 +241,8 @@ async def _wait(resources: Resources, token: str) -> None:
     except BadToken as bad:
         raise Problem(BAD_TOKEN, Text("โทเค็นตำแหน่งใช้ไม่ได้", str(bad))) from bad
     wanted = [position.next.get(slot, 0) for slot in range(SLOTS + 1)]
-    if missing := await resources.progress.reach(wanted, timeout=AFTER_SECONDS):
+    timeout = resources.patience.after_seconds
+    if missing := await resources.progress.reach(wanted, timeout=timeout):
         raise not_yet(missing)
 
 

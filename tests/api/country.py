@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from schemas.envelope import Envelope
 from services.api.app import Gateway, Surroundings, create_app
+from services.api.reading import Patience
 from services.eventlog.position import PositionTokens
 from services.eventlog.postgres import PostgresLog
 from services.eventlog.ticks import Tick, Ticker
@@ -102,7 +103,6 @@ class Country:
     app: FastAPI
     gateway: Gateway
     issuer: Issuer
-    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
     now: datetime = NOON + timedelta(hours=1)
 
     @property
@@ -128,6 +128,11 @@ class Country:
         response = await self.get(path, identity, **query)
         assert response.status_code == 200, response.text
         return response.json()
+
+    def wait_at_most(self, *, seconds: float) -> None:
+        """The gateway waits no longer than this for its read models."""
+        patience = Patience(after_seconds=seconds, catch_up_seconds=seconds)
+        self.app.state.resources = replace(self.gateway.resources, patience=patience)
 
     async def tick(self) -> Tick:
         """A tick that covers everything posted."""
