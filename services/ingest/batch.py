@@ -16,32 +16,43 @@ MAX_EVENTS = 10_000
 _MAX_COMMAS = 1_000_000
 _MAX_LINES = 2 * MAX_EVENTS
 
+_BLANK = b" \t\r\n\v\f"
+
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def events_of(form: Form, body: bytes) -> list[bytes]:
+def events_of(form: Form, body: bytes) -> Iterator[bytes]:
     """Each event's own bytes, in their order; blank lines are passed over.
 
     Raises:
         Problem: the body as a whole cannot be taken apart, or holds more than 10,000 events.
     """
-    events = _lines(body) if form is Form.NDJSON else _elements(body)
-    if len(events) > MAX_EVENTS:
+    return _lines(body) if form is Form.NDJSON else map(bytes, _elements(body))
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    """Cut one by one: all at once would be the body a second time."""
+    if body.count(b"\n") > _MAX_LINES or sum(1 for _ in _cuts(body)) > MAX_EVENTS:
         raise _too_many()
-    return events
+    return (body[start:end] for start, end in _cuts(body))
 
 
-def _lines(body: bytes) -> list[bytes]:
-    if body.count(b"\n") > _MAX_LINES:
-        raise _too_many()
-    return [line for line in body.split(b"\n") if line and not line.isspace()]
+def _cuts(body: bytes) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start)
+        if end < 0:
+            end = len(body)
+        if end > start and not (body[start] in _BLANK and body[start:end].isspace()):
+            yield start, end
+        start = end + 1
 
 
-def _elements(body: bytes) -> list[bytes]:
+def _elements(body: bytes) -> list[msgspec.Raw]:
     if body.count(b",") > _MAX_COMMAS:
         raise _too_many()
     try:
-        return list(_bytes_of(_ARRAY.decode(body)))
+        events = _ARRAY.decode(body)
     except msgspec.DecodeError:
         # The other parser names what is wrong.
         whole(body)
@@ -51,10 +62,9 @@ def _elements(body: bytes) -> list[bytes]:
         ) from None
     except RecursionError:
         raise Problem(TOO_DEEP, Text("ลดระดับการซ้อนของ JSON", "Nest the JSON less deeply")) from None
-
-
-def _bytes_of(raws: list[msgspec.Raw]) -> Iterator[bytes]:
-    return map(bytes, raws)
+    if len(events) > MAX_EVENTS:
+        raise _too_many()
+    return events
 
 
 def _too_many() -> Problem:

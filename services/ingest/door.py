@@ -6,7 +6,7 @@ remembered either: the centre sends again, and one identity has one effect.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,11 +29,9 @@ from services.readmodels.registry_reader import RegistryReader
 APPEND_SECONDS = 10.0
 """How long the log has to acknowledge before the centre is told to send again."""
 
-_BREATH = 250
-"""Events between two moments in which other requests get their turn."""
-
-_PART_BYTES = 2 * 1024 * 1024
-"""What goes into the log at once: a larger request would hold up those behind it."""
+_SLICE_EVENTS = 500
+_SLICE_BYTES = 2 * 1024 * 1024
+"""What is judged and appended at once: more would hold up the requests behind it."""
 
 _HEADER_NAMES = 400
 """Bytes that the names of an event's headers take, at most about."""
@@ -62,14 +60,27 @@ class _Candidate(msgspec.Struct):
 
 
 @dataclass
-class _Request:
-    """The events of one request between their judgement and their place in the log."""
+class _Slice:
+    """Some events of a request between their judgement and their place in the log."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     candidates: dict[Key, _Candidate] = field(default_factory=dict)
 
+    def add(self, index: int, stated: Stated) -> None:
+        """The event may be stated: it is a candidate, unless the slice has its identity already."""
+        envelope = stated.envelope
+        said = digest(envelope, stated.data)
+        key = (envelope.realm, envelope.source, envelope.id)
+        first = self.candidates.setdefault(key, _Candidate(stated, said, index, []))
+        if first.index == index:
+            return
+        if first.digest == said:
+            first.again.append(index)
+        else:
+            self.outcomes[index] = Refused(envelope.id, conflict(envelope.id))
+
     def settle(self, candidate: _Candidate, taken: Taken) -> None:
-        """The candidate is in the log; so are its repetitions in the same request."""
+        """The candidate is in the log; so are its repetitions in the same judged."""
         self.outcomes[candidate.index] = taken
         for index in candidate.again:
             self.outcomes[index] = Taken(taken.id, taken.slot, taken.position, duplicate=True)
@@ -98,87 +109,83 @@ class Door:
     ) -> list[Outcome]:
         """What became of each event, in their order. Those taken are durable in the log.
 
+        Events are read, judged and appended slice by slice: a request of 16 MiB needs no more room
+        than its bytes, and others get their turn between two slices.
+
         Raises:
             LogUnavailable: no acknowledgement; some may be in the log, send all of them again.
         """
-        request = await self._judged(readings, centre)
-        if request.candidates:
-            found = await self._look_up(request)
-            await self.recent.settled(request.candidates)
-            # No await between here and the append: two requests never both find an event new.
-            new = self._not_known(request, found)
-            if new:
-                with self.recent.on_their_way(new):
-                    await self._append(request, new)
-        outcomes = [request.outcomes[index] for index in range(len(request.outcomes))]
+        outcomes: list[Outcome] = []
+        for some in _slices(readings):
+            outcomes += await self._take_slice(some, centre)
         self._count(outcomes)
         return outcomes
 
-    async def _judged(self, readings: Iterable[Stated | Refused], centre: CentreId) -> _Request:
-        request = _Request()
+    async def _take_slice(
+        self, readings: Sequence[Stated | Refused], centre: CentreId
+    ) -> list[Outcome]:
+        judged = self._judged(readings, centre)
+        if judged.candidates:
+            found = await self._look_up(judged)
+            await self.recent.settled(judged.candidates)
+            # No await between here and the append: two requests never both find an event new.
+            new = self._not_known(judged, found)
+            if new:
+                with self.recent.on_their_way(new):
+                    await self._append(judged, new)
+        return [judged.outcomes[index] for index in range(len(readings))]
+
+    def _judged(self, readings: Sequence[Stated | Refused], centre: CentreId) -> _Slice:
+        judged = _Slice()
         registry = self.registry.registry
         for index, reading in enumerate(readings):
-            if index % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)
             if isinstance(reading, Refused):
-                request.outcomes[index] = reading
+                judged.outcomes[index] = reading
                 continue
             envelope = reading.envelope
             try:
                 check(Statement(centre, envelope, reading.event), registry)
             except Rejected as rejected:
-                request.outcomes[index] = Refused(envelope.id, of_rule(rejected))
+                judged.outcomes[index] = Refused(envelope.id, of_rule(rejected))
                 continue
-            said = digest(envelope, reading.data)
-            key = (envelope.realm, envelope.source, envelope.id)
-            first = request.candidates.get(key)
-            if first is None:
-                request.candidates[key] = _Candidate(reading, said, index, [])
-            elif first.digest == said:
-                first.again.append(index)
-            else:
-                request.outcomes[index] = Refused(envelope.id, conflict(envelope.id))
-        return request
+            judged.add(index, reading)
+        return judged
 
-    async def _look_up(self, request: _Request) -> Found:
+    async def _look_up(self, judged: _Slice) -> Found:
         try:
-            return await self.identities.look_up(request.candidates)
+            return await self.identities.look_up(judged.candidates)
         except IdentitiesUnavailable:
-            logger.warning("identities_away", events=len(request.candidates))
+            logger.warning("identities_away", events=len(judged.candidates))
             return Found({}, frozenset())
 
-    def _not_known(self, request: _Request, found: Found) -> dict[Key, _Candidate]:
+    def _not_known(self, judged: _Slice, found: Found) -> dict[Key, _Candidate]:
         """The candidates that go into the log; the outcome of the others is settled."""
         new: dict[Key, _Candidate] = {}
-        for key, candidate in request.candidates.items():
+        for key, candidate in judged.candidates.items():
             known = self.recent.find(key) or found.known.get(key)
             if key in found.sealed:
-                request.refuse(candidate, Refused(key[2], sealed()))
+                judged.refuse(candidate, Refused(key[2], sealed()))
             elif known is None:
                 new[key] = candidate
             elif known.digest == candidate.digest:
-                request.settle(candidate, Taken(key[2], known.slot, known.position, duplicate=True))
+                judged.settle(candidate, Taken(key[2], known.slot, known.position, duplicate=True))
             else:
-                request.refuse(candidate, Refused(key[2], conflict(key[2])))
+                judged.refuse(candidate, Refused(key[2], conflict(key[2])))
         return new
 
-    async def _append(self, request: _Request, new: dict[Key, _Candidate]) -> None:
-        """Append in parts that the log takes: what was acknowledged is remembered at once."""
-        part = _Part()
+    async def _append(self, judged: _Slice, new: dict[Key, _Candidate]) -> None:
+        batches: dict[int, list[Message]] = {}
+        placed: list[tuple[Key, _Candidate, int, int]] = []
         for key, candidate in new.items():
-            part.add(key, candidate)
-            if part.size >= _PART_BYTES:
-                await self._append_part(request, part)
-                part = _Part()
-        if part.placed:
-            await self._append_part(request, part)
-
-    async def _append_part(self, request: _Request, part: "_Part") -> None:
-        firsts = await self._acknowledged(part.batches)
-        for key, candidate, slot, place in part.placed:
+            slot = slot_of(key[1])
+            batch = batches.setdefault(slot, [])
+            placed.append((key, candidate, slot, len(batch)))
+            batch.append(message_of(candidate.stated))
+        firsts = await self._acknowledged(batches)
+        for key, candidate, slot, place in placed:
             position = firsts[slot] + place
             self.recent.remember(key, Known(candidate.digest, slot, position))
-            request.settle(candidate, Taken(key[2], slot, position, duplicate=False))
+            judged.settle(candidate, Taken(key[2], slot, position, duplicate=False))
 
     async def _acknowledged(self, batches: dict[int, list[Message]]) -> dict[int, int]:
         began = time.perf_counter()
@@ -209,21 +216,19 @@ class Door:
             self.metrics.conflicts.inc()
 
 
-@dataclass
-class _Part:
-    """Events that go into the log in one append."""
-
-    size: int = 0
-    batches: dict[int, list[Message]] = field(default_factory=dict)
-    placed: list[tuple[Key, _Candidate, int, int]] = field(default_factory=list)
-
-    def add(self, key: Key, candidate: _Candidate) -> None:
-        """The candidate goes with this part, behind what it has for the slot."""
-        slot = slot_of(key[1])
-        batch = self.batches.setdefault(slot, [])
-        self.placed.append((key, candidate, slot, len(batch)))
-        batch.append(message_of(candidate.stated))
-        self.size += candidate.stated.size + _HEADER_NAMES
+def _slices(readings: Iterable[Stated | Refused]) -> Iterator[list[Stated | Refused]]:
+    """The readings in runs that are bounded in number and in bytes, each read when asked for."""
+    some: list[Stated | Refused] = []
+    size = 0
+    for reading in readings:
+        some.append(reading)
+        if isinstance(reading, Stated):
+            size += reading.size + _HEADER_NAMES
+        if len(some) == _SLICE_EVENTS or size >= _SLICE_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def message_of(stated: Stated) -> Message:
