@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 
 METADATA = MetaData(schema="events")
@@ -36,6 +37,13 @@ IDENTITIES = Table(
     Column("sealed", Boolean, nullable=False),
     PrimaryKeyConstraint("realm", "source", "id"),
     Index("identities_source_time", "realm", "source", "time"),
+    # What a centre said last, by place in the log: the clock of its silence.
+    Index(
+        "identities_live",
+        "source",
+        "position",
+        postgresql_where=text("realm = 'actual' AND archive_revision IS NULL AND slot < 64"),
+    ),
 )
 """One row per (realm, source, id): the first in log order has effect."""
 
