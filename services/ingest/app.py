@@ -4,7 +4,8 @@
 in front of another application.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -53,22 +54,24 @@ class Ingest:
     inboxes: Inboxes
 
     @classmethod
-    def at(cls, surroundings: Surroundings) -> "Ingest":
-        """A door in these surroundings; nothing runs yet."""
+    @asynccontextmanager
+    async def open(cls, surroundings: Surroundings) -> AsyncIterator["Ingest"]:
+        """A door in these surroundings; `works` is what has to run beside it."""
         pool, log, metrics = surroundings.pool, surroundings.log, surroundings.metrics
         registry = RegistryReader(pool)
-        door = Door(log, registry, Identities(pool), metrics)
-        return cls(
-            surroundings,
-            EventsEndpoint(door, surroundings.verifier, surroundings.tokens),
-            registry,
-            Readiness(log, TickedDoor(pool, surroundings.name), door),
-            Inboxes(
-                pool,
-                Door(log, registry, Identities(pool), metrics, way="inbox"),
-                name=surroundings.name,
-            ),
-        )
+        identities = Identities(pool)
+        door = Door(log, registry, identities, metrics)
+        inbox_door = Door(log, registry, identities, metrics, way="inbox")
+        try:
+            yield cls(
+                surroundings,
+                EventsEndpoint(door, surroundings.verifier, surroundings.tokens),
+                registry,
+                Readiness(log, TickedDoor(pool, surroundings.name), door),
+                Inboxes(pool, inbox_door, name=surroundings.name),
+            )
+        finally:
+            await identities.close()
 
     @property
     def works(self) -> Mapping[str, Work]:

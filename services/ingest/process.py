@@ -35,7 +35,7 @@ async def run(settings: Settings) -> None:
             tokens=PositionTokens(settings.sealing_key, epoch=await epoch_of(pool)),
             metrics=Metrics.new(),
         )
-        ingest = Ingest.at(surroundings)
+        ingest = await resources.enter_async_context(Ingest.open(surroundings))
         place = listen(settings.host, settings.port)
         spare_collector()
         # Named last, stopped first: the last answers are given while the log is still open.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import asyncpg
 import httpx
 from cryptography.fernet import Fernet
 
@@ -113,11 +112,11 @@ async def open_doorway(
             tokens=PositionTokens(Fernet.generate_key(), epoch=1),
             metrics=Metrics.new(),
         )
-        ingest = Ingest.at(surroundings)
-        await ingest.registry.refresh()
-        transport = httpx.ASGITransport(create_app(ingest), raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
-            yield Doorway(ingest, network, settings, issuer, client)
+        async with Ingest.open(surroundings) as ingest:
+            await ingest.registry.refresh()
+            transport = httpx.ASGITransport(create_app(ingest), raise_app_exceptions=True)
+            async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+                yield Doorway(ingest, network, settings, issuer, client)
 
 
 def country() -> list[EventModel]:
@@ -155,8 +154,3 @@ async def register(network: Network) -> None:
     while await worker.step(wait=0.0):
         pass
     await worker.close()
-
-
-async def rows(pool: asyncpg.Pool, query: str) -> list[asyncpg.Record]:
-    """What the query finds."""
-    return await pool.fetch(query)
