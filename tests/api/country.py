@@ -123,6 +123,12 @@ class Country:
                 path, params=query, headers={**(headers or {}), **self._authorization(identity)}
             )
 
+    async def get_url(self, url: str, identity: str) -> httpx.Response:
+        """The answer for a path with its query written out."""
+        path, _, query = url.partition("?")
+        named = dict(part.split("=", 1) for part in query.split("&") if part)
+        return await self.get(path, identity, None, **named)
+
     async def ask(self, path: str, identity: str = "pm", **query: Json) -> Json:
         """The body of an answer that is right."""
         response = await self.get(path, identity, **query)
