@@ -11,6 +11,7 @@ from schemas.events.situation import FIGURES, Severity
 from services.api.bodies import Body, When
 from services.api.reading import Question
 from services.domain.precedence import Statement, rank, shown
+from services.readmodels.situations import states
 
 type FigureName = Literal[
     "dead", "injured", "missing", "displaced", "households", "routes_closed", "routes_affected",
@@ -26,22 +27,21 @@ type Cell = tuple[str, str]
 
 _MONEY = FIGURES.index("damage_baht")
 
-# A report about a district says nothing of the whole province, so it is no value of the series.
 _STATEMENTS = """
-SELECT s.place, s.incident, s.source, f.nth, said.time, said.sequence, said.id, said.value,
-       said.stated_by
-FROM situations.series s
-CROSS JOIN generate_series(0, {last}) AS f (nth)
-CROSS JOIN LATERAL (
-    SELECT r.time, r.sequence, r.id, r.figures[f.nth + 1] AS value, r.stated_by
-    FROM situations.reports r
-    WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source
-      AND r.district IS NULL AND r.figures[f.nth + 1] IS NOT NULL AND {counts}
-    ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT :depth
-) said
+SELECT s.place, s.incident, s.source, said.*
+FROM situations.series s CROSS JOIN LATERAL ({each}) said
 WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
-  AND (s.stated >> f.nth) & 1 = 1
-ORDER BY s.place, s.incident, s.source, f.nth, said.time DESC, said.sequence DESC, said.id DESC
+ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC, said.sequence DESC, said.id DESC
+"""
+
+# One index for each figure, so each is asked for by name.
+_EACH = """
+(SELECT {nth} AS nth, r.time, r.sequence, r.id, r.figures[{nth} + 1] AS value, r.stated_by
+ FROM situations.reports r
+ WHERE (s.stated >> {nth}) & 1 = 1
+   AND r.place = s.place AND r.incident = s.incident AND r.source = s.source
+   AND {states} AND {counts}
+ ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT :depth)
 """
 
 _REPORTS = """
@@ -112,8 +112,13 @@ async def statements(
     question: Question, places: Sequence[str], incidents: Sequence[str], *, depth: int
 ) -> Grid:
     """What every source last said of every figure; with `depth` 2 also what it had said before."""
+    counts = question.moment.counts("r")
+    each = (
+        _EACH.format(nth=nth, states=states("r.", nth), counts=counts)
+        for nth in range(len(FIGURES))
+    )
     rows = await question.rows(
-        _STATEMENTS.format(counts=question.moment.counts("r"), last=len(FIGURES) - 1),
+        _STATEMENTS.format(each=" UNION ALL ".join(each)),
         places=list(places),
         incidents=list(incidents),
         depth=depth,

@@ -146,6 +146,11 @@ class Country:
         assert tick is not None
         return tick
 
+    async def tick_after(self, *events: tuple[Envelope, bytes]) -> Tick:
+        """The tick that covers these events, which are in the read models."""
+        await self.tell(*events)
+        return await self.tick()
+
     async def tell(self, *events: tuple[Envelope, bytes]) -> None:
         """Events that are in the log and in the read models."""
         await self.network.post(events)
@@ -162,12 +167,12 @@ class Country:
         return {"Authorization": f"Bearer {token}"}
 
     @contextmanager
-    def counting_statements(self) -> Iterator[list[str]]:
-        """The SQL statements that the gateway runs meanwhile."""
-        statements: list[str] = []
+    def counting_statements(self) -> Iterator[list[tuple[str, Json]]]:
+        """The SQL statements that the gateway runs meanwhile, with their parameters."""
+        statements: list[tuple[str, Json]] = []
 
-        def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            statements.append(statement)
+        def count(_1: object, _2: object, statement: str, parameters: Json, *_: object) -> None:
+            statements.append((statement, parameters))
 
         engine = self.gateway.resources.engine.sync_engine
         sqlalchemy.event.listen(engine, "before_cursor_execute", count)

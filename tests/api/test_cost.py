@@ -1,0 +1,127 @@
+"""What an answer costs: a fixed number of statements, and rows that do not grow with history."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from services.embedded.postgres import EmbeddedPostgres
+from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, PRESS, Country, Json, open_country
+from tests.api.happenings import alerted, happen, measured, opened, said
+from tests.database import fresh_database
+from tests.projections.network import NOON, event
+
+STATEMENTS = {
+    "/v1/centres": 2,
+    "/v1/centres/poc:TH-83": 3,
+    "/v1/provinces": 1,
+    "/v1/provinces/TH-83": 1,
+    "/v1/provinces/TH-83/situation": 4,
+    "/v1/incidents": 2,
+    "/v1/incidents/flood": 5,
+    "/v1/indicators": 2,
+    "/v1/indicators/rain/values": 3,
+    "/v1/alerts": 2,
+    "/v1/deputies": 1,
+    "/v1/deputies/a/area": 1,
+    "/v1/deputies/a/overview": 6,
+    "/v1/oversight": 1,
+    "/v1/archive": 1,
+}
+NOW_QUERIES = [
+    "/v1/deputies/a/overview",
+    "/v1/provinces/TH-83/situation",
+    "/v1/alerts",
+    "/v1/centres",
+]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def country(
+    postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Country]:
+    """One country whose history grows within these tests."""
+    async with (
+        fresh_database(postgres_server) as database,
+        open_country(database, tmp_path_factory.mktemp("home")) as opened_country,
+    ):
+        await happen(opened_country)
+        yield opened_country
+
+
+@pytest.mark.parametrize(("path", "count"), STATEMENTS.items())
+async def test_an_answer_costs_a_fixed_number_of_statements(
+    country: Country, path: str, count: int
+) -> None:
+    await country.ask(path)
+    with country.counting_statements() as statements:
+        await country.ask(path)
+    assert len(statements) == count
+
+
+async def test_a_question_about_the_past_reads_its_tick_and_nothing_twice(country: Country) -> None:
+    path, tick = "/v1/provinces/TH-83", await country.tick_after(said(dead=1, minutes=30))
+    asked = {"as_of": "2024-09-01", "known_at": tick.time.isoformat()}
+    await country.ask(path, **asked)
+    with country.counting_statements() as statements:
+        await country.ask(path, **asked)
+    assert len(statements) == 2
+
+
+@pytest.mark.parametrize("path", NOW_QUERIES)
+async def test_what_is_asked_of_now_reads_as_much_after_a_long_history(
+    country: Country, path: str
+) -> None:
+    await grow(country, 200)
+    young = await buffers(country, path)
+    await grow(country, 2_000)
+    assert await buffers(country, path) <= young * 1.2 + 20
+
+
+async def grow(country: Country, events: int) -> None:
+    """So many more events of places whose present stays as it is."""
+    history: list[Json] = []
+    for nth in range(events // 10):
+        incident = f"old-{events}-{nth}"
+        minutes = -10_000 - nth
+        history += [
+            opened(incident, PHUKET, PHANG_NGA, minutes=minutes),
+            event(
+                "incident.closed.v1",
+                {"incident": incident, "reason": "over"},
+                source=DISASTERS,
+                minutes=minutes + 1,
+            ),
+            alerted(f"alert-{incident}", PHUKET, minutes=minutes),
+            measured(PHUKET, "2024-08-01", nth, minutes=minutes),
+        ]
+        history += [said(dead=nth, incident="flood", minutes=minutes + m / 10) for m in range(3)]
+        history += [said(dead=nth, source=PRESS, minutes=minutes + m / 10) for m in range(3)]
+    expired = (NOON - timedelta(minutes=5_000)).isoformat()
+    await country.tell(*(_expiring(one, expired) for one in history))
+    await country.network.pool.execute("ANALYZE")
+
+
+def _expiring(one: Json, expires: str) -> Json:
+    envelope, data = one
+    if envelope.type != "alert.issued.v1":
+        return one
+    return envelope, json.dumps({**json.loads(data), "expires": expires}).encode()
+
+
+async def buffers(country: Country, path: str) -> int:
+    """How many buffers the statements of an answer touch, by EXPLAIN of each as it ran."""
+    await country.ask(path)
+    with country.counting_statements() as statements:
+        await country.ask(path)
+    total = 0
+    async with country.network.pool.acquire() as connection:
+        for statement, parameters in statements:
+            explained = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *parameters
+            )
+            plan = json.loads(explained)[0]["Plan"]
+            total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return total
