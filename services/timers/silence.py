@@ -6,170 +6,29 @@ scan, however many centres there are.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from functools import partial
 from uuid import UUID, uuid5
 
 import asyncpg
 import structlog
 
-from schemas.envelope import DECISIONS_SLOT, Envelope
+from schemas.envelope import Envelope
 from schemas.events import EventModel
-from schemas.ids import CentreId, source_of_centre
-from schemas.slots import slot_of
 from services.domain import silence
-from services.domain.registry import BANGKOK_TIME, day_of
-from services.domain.silence import Hearing, Listening, Missed
 from services.eventlog.store import DecisionStore
-from services.eventlog.ticks import Tick
 from services.eventlog.transact import transact
+from services.timers.hearing import Armed, applied_tick, due_at
 
 SOURCE = "/network/timers"
 POLL_SECONDS = 1.0
 
 _AT_ONCE = 64
 _NAMES = UUID("9b0c7a52-5e0f-5d0e-8a44-1f4f0a6f5d3e")
-_ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
 _NOT_THERE_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
-# The tick before the first one that covers something not applied yet.
-_APPLIED = """
-SELECT number, time, ends, listening, listened FROM eventlog.ticks
-WHERE number < coalesce(
-    (SELECT min(eventlog.tick_of(slot, next_position)) FROM projections.progress),
-    9223372036854775807)
-ORDER BY number DESC LIMIT 1
-"""
-
-_OPENING = """
-SELECT min(position) FROM registry.entries
-WHERE realm = 'actual' AND subject = 'network' AND position < $1
-"""
-
-# Every centre in the version that rules on the day, as `services.domain.registry` chooses it.
-_CENTRES = """
-SELECT DISTINCT ON (entry) entry AS centre, position, valid_from,
-       CASE WHEN valid_to IS NULL OR valid_to > $1
-       THEN (body->>'reporting_interval_seconds')::bigint END AS seconds
-FROM registry.entries
-WHERE realm = 'actual' AND subject = 'centre' AND (valid_from IS NULL OR valid_from <= $1)
-  AND position < $2
-ORDER BY entry, valid_from DESC NULLS LAST, position DESC
-"""
-
-_WORD = """
-SELECT s.state, s.since FROM centres.silences s
-WHERE s.realm = 'actual' AND s.centre = c.centre AND s.archive_revision IS NULL
-ORDER BY s.time DESC, s.position DESC LIMIT 1
-"""
-_LIVE = "i.source = c.source AND i.realm = 'actual' AND i.archive_revision IS NULL AND i.slot < 64"
-
-# Per interval one tick is looked up by halving: the last one so long ago, on the listening clock.
-# What lies below its ends was heard, or registered, longer ago than the interval.
-_MISSED = f"""
-WITH RECURSIVE expected AS MATERIALIZED (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::timestamptz[],
-                         $6::bigint[]) AS c (centre, source, slot, registered, begins, seconds)
-), halving (seconds, low, high) AS (
-    SELECT DISTINCT seconds, 0::bigint, $8::bigint FROM expected
-    UNION ALL
-    SELECT h.seconds,
-           CASE WHEN t.listened < $9 - h.seconds THEN t.number ELSE h.low END,
-           CASE WHEN t.listened < $9 - h.seconds THEN h.high ELSE t.number END
-    FROM halving h JOIN eventlog.ticks t ON t.number = (h.low + h.high) / 2
-    WHERE h.high - h.low > 1
-), horizons AS MATERIALIZED (
-    SELECT h.seconds, t.time, t.ends FROM halving h JOIN eventlog.ticks t ON t.number = h.low
-    WHERE h.high - h.low = 1
-), late AS MATERIALIZED (
-    SELECT c.*, heard.position AS heard
-    FROM expected c JOIN horizons h USING (seconds)
-    LEFT JOIN LATERAL (
-        SELECT i.position FROM events.identities i
-        WHERE {_LIVE} AND i.position < ($7::bigint[])[c.slot + 1]
-        ORDER BY i.position DESC LIMIT 1
-    ) heard ON TRUE
-    WHERE greatest(c.registered, $10::bigint) < h.ends[{DECISIONS_SLOT + 1}]
-      AND c.begins <= h.time
-      AND (heard.position IS NULL OR heard.position < h.ends[c.slot + 1])
-), armed AS MATERIALIZED (
-    SELECT c.*, CASE WHEN heard IS NOT NULL THEN eventlog.tick_of(slot, heard) END AS heard_tick,
-           greatest(
-               eventlog.tick_of({DECISIONS_SLOT}, greatest(registered, $10)),
-               (SELECT number FROM eventlog.ticks t WHERE t.time >= c.begins
-                ORDER BY t.time LIMIT 1)) AS expected_tick
-    FROM late c
-    WHERE coalesce((SELECT word.state FROM ({_WORD}) word), '') <> 'silent'
-)
-SELECT a.centre, a.slot, a.heard, a.registered, a.seconds + t.listened AS deadline,
-       a.heard_tick IS NOT NULL AND a.heard_tick >= a.expected_tick AS armed_by_event,
-       h.time AS last_heard
-FROM armed a
-JOIN eventlog.ticks t ON t.number = greatest(a.heard_tick, a.expected_tick)
-LEFT JOIN eventlog.ticks h ON h.number = a.heard_tick
-"""
-
-# The first tick at which the listening clock showed more than each deadline.
-_PASSED = """
-WITH RECURSIVE halving (nth, deadline, low, high) AS (
-    SELECT nth, deadline, 0::bigint, $2::bigint
-    FROM unnest($1::float8[]) WITH ORDINALITY AS d (deadline, nth)
-    UNION ALL
-    SELECT h.nth, h.deadline,
-           CASE WHEN t.listened > h.deadline THEN h.low ELSE t.number END,
-           CASE WHEN t.listened > h.deadline THEN t.number ELSE h.high END
-    FROM halving h JOIN eventlog.ticks t ON t.number = (h.low + h.high) / 2
-    WHERE h.high - h.low > 1
-)
-SELECT t.time, t.listened FROM halving h JOIN eventlog.ticks t ON t.number = h.high
-WHERE h.high - h.low = 1 ORDER BY h.nth
-"""
-
-# What came after the silence began: nothing of the centre lies between what armed it and then.
-_RETURNED = f"""
-SELECT c.centre, c.slot, again.position, t.time AS heard_at
-FROM unnest($1::text[], $2::text[], $3::int[]) AS c (centre, source, slot)
-CROSS JOIN LATERAL ({_WORD}) word
-CROSS JOIN LATERAL (
-    SELECT ends FROM eventlog.ticks WHERE time <= word.since ORDER BY time DESC LIMIT 1
-) began
-CROSS JOIN LATERAL (
-    SELECT i.position FROM events.identities i
-    WHERE {_LIVE} AND i.position >= began.ends[c.slot + 1]
-      AND i.position < ($4::bigint[])[c.slot + 1]
-    ORDER BY i.position LIMIT 1
-) again
-JOIN eventlog.ticks t ON t.number = eventlog.tick_of(c.slot, again.position)
-WHERE word.state = 'silent'
-"""
-
 logger = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Centre:
-    """A registered centre: where its events lie, and from when on it is expected how often."""
-
-    centre: CentreId
-    source: str
-    slot: int
-    registered: int
-    """The position of the decision that registered it."""
-    begins: datetime
-    seconds: int | None
-    """None: it owes no regular sign of life, or is no centre any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """A change that is due, and what makes it the same change whoever finds it."""
-
-    centre: str
-    by: str
-    time: datetime
-    decide: Callable[[Hearing], list[EventModel]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +61,10 @@ class SilenceTimer:
     async def scan(self) -> Scan | None:
         """Look at the last applied tick; None when there is none that is new."""
         try:
-            tick = await _applied_tick(self._pool)
+            tick = await applied_tick(self._pool)
             if tick is None or tick.number == self._scanned:
                 return None
-            due = await _due(self._pool, tick)
+            due = await due_at(self._pool, tick)
         except _NOT_THERE_YET:
             # The projections have not made their tables yet: nobody can be registered.
             return None
@@ -240,88 +99,6 @@ class SilenceTimer:
         for event in decided.events:
             logger.info("silence", centre=armed.centre, type=event.type, armed_by=armed.by)
         return decided.events
-
-
-async def _applied_tick(pool: asyncpg.Pool) -> Tick | None:
-    row = await pool.fetchrow(_APPLIED)
-    return None if row is None else Tick(**dict(row))
-
-
-async def _due(pool: asyncpg.Pool, tick: Tick) -> list[Armed]:
-    """Every change that is due at this tick; none before the network's opening."""
-    opening: int | None = await pool.fetchval(_OPENING, tick.ends[DECISIONS_SLOT])
-    if opening is None:
-        return []
-    rows = await pool.fetch(_CENTRES, day_of(tick.time), tick.ends[DECISIONS_SLOT])
-    centres = [_centre(*row) for row in rows]
-    return [*await _returned(pool, tick, centres), *await _missed(pool, tick, centres, opening)]
-
-
-async def _returned(pool: asyncpg.Pool, tick: Tick, centres: Sequence[Centre]) -> list[Armed]:
-    rows = await pool.fetch(
-        _RETURNED,
-        [c.centre for c in centres],
-        [c.source for c in centres],
-        [c.slot for c in centres],
-        tick.ends,
-    )
-    return [
-        Armed(
-            row["centre"],
-            f"heard/{row['slot']}:{row['position']}",
-            row["heard_at"],
-            partial(silence.hear_again, centre=row["centre"], heard_at=row["heard_at"]),
-        )
-        for row in rows
-    ]
-
-
-async def _missed(
-    pool: asyncpg.Pool, tick: Tick, centres: Sequence[Centre], opening: int
-) -> list[Armed]:
-    owing = [centre for centre in centres if centre.seconds is not None]
-    rows = await pool.fetch(
-        _MISSED,
-        [c.centre for c in owing],
-        [c.source for c in owing],
-        [c.slot for c in owing],
-        [c.registered for c in owing],
-        [c.begins for c in owing],
-        [c.seconds for c in owing],
-        tick.ends,
-        tick.number,
-        tick.listened,
-        opening,
-    )
-    if not rows:
-        return []
-    passed = await pool.fetch(_PASSED, [row["deadline"] for row in rows], tick.number)
-    return [
-        _silence(row, Listening(at["time"], at["listened"]))
-        for row, at in zip(rows, passed, strict=True)
-    ]
-
-
-def _silence(row: asyncpg.Record, passed: Listening) -> Armed:
-    ran_out_at = silence.ran_out_at(row["deadline"], passed)
-    missed = Missed(row["centre"], ran_out_at, row["last_heard"])
-    slot, position = (
-        (row["slot"], row["heard"])
-        if row["armed_by_event"]
-        else (DECISIONS_SLOT, row["registered"])
-    )
-    return Armed(
-        row["centre"],
-        f"silent/{slot}:{position}",
-        ran_out_at,
-        partial(silence.fall_silent, missed=missed),
-    )
-
-
-def _centre(centre: str, position: int, valid_from: date | None, seconds: int | None) -> Centre:
-    source = source_of_centre(CentreId(centre))
-    begins = datetime.combine(valid_from, time(), BANGKOK_TIME) if valid_from else _ALWAYS
-    return Centre(CentreId(centre), source, slot_of(source), position, begins, seconds)
 
 
 def _envelope(armed: Armed, event: EventModel, _version: int) -> Envelope:
