@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.eventlog.connection import LOST
 from services.eventlog.log import LogUnavailable
 from services.operation.logs import describe
-from services.operation.problems import Text, unavailable
+from services.operation.problems import INVALID_PARAMETER, Problem, Text, unavailable
 
 _TRANSIENT_CLASSES = ("08", "53", "57", "58")
 """SQLSTATE classes: connection, resources, operator (a statement's time among them), system."""
@@ -19,6 +19,7 @@ _NOT_MADE_YET = ("3F000", "42P01")
 """A schema or table is missing: the runner has not made it, or is putting another in its place."""
 
 _SERIALIZATION = "40001"
+_DATA = "22"
 
 logger = structlog.get_logger()
 
@@ -32,7 +33,7 @@ def install(app: FastAPI) -> None:
 
 def is_transient(error: DBAPIError) -> bool:
     """Whether the same question may be answered a little later."""
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = _state(error)
     return (
         error.connection_invalidated
         or state.startswith(_TRANSIENT_CLASSES)
@@ -40,10 +41,17 @@ def is_transient(error: DBAPIError) -> bool:
     )
 
 
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
 async def _of_database(request: Request, error: Exception) -> Response:
-    if not isinstance(error, DBAPIError) or not is_transient(error):
-        raise error
-    return await _away(request, error)
+    if isinstance(error, DBAPIError) and is_transient(error):
+        return await _away(request, error)
+    if isinstance(error, DBAPIError) and _state(error).startswith(_DATA):
+        # A null character, say: the database knows best what no text of its can be.
+        return Problem(INVALID_PARAMETER).response()
+    raise error
 
 
 async def _away(_request: Request, error: Exception) -> Response:

@@ -141,11 +141,7 @@ async def get_centre(
 
 def centres_in(question: Question, scope: Scope) -> Iterable[CentreRegistered]:
     """The centres there were on the day, as far as the scope reaches."""
-    return (
-        one
-        for one in question.registry.each(CentreRegistered, question.day)
-        if scope.sees_centre(one.centre, one.province)
-    )
+    return (one for one in question.there.centres if scope.sees_centre(one.centre, one.province))
 
 
 async def hearing(

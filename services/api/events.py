@@ -9,7 +9,6 @@ from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.envelope import DECISIONS_SLOT, STATUS_TOPIC, Envelope, from_headers
-from schemas.events.registry import CentreRegistered
 from schemas.ids import CentreId, source_of_centre
 from services.api.answers import answer_bytes, read_responses, stated, tag_of
 from services.api.bodies import Body, When
@@ -164,7 +163,7 @@ def _scoped(question: Question) -> dict[str, object]:
     scope = question.scope
     centres = {
         one.centre
-        for one in question.registry.each(CentreRegistered, question.day)
+        for one in question.there.centres
         if one.centre in scope.centres or one.province in scope.provinces
     }
     return {

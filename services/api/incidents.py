@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from schemas.events.incident import Hazard
 from schemas.events.order import Dimension
-from schemas.events.registry import ProvinceRegistered
 from schemas.events.situation import Severity
 from schemas.ids import NATION
 from services.api.answers import answer, answer_page, read_responses, stated
@@ -341,7 +340,7 @@ def _places(question: Question, incident: RowMapping) -> list[str]:
     scope = question.scope
     every = [
         NATION,
-        *(one.province for one in question.registry.each(ProvinceRegistered, question.day)),
+        *(one.province for one in question.there.provinces),
     ]
     if scope.ministries.intersection(incident.ministries) or scope.agendas.intersection(
         incident.agendas

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from schemas.events.order import DeputyRegistered, Dimension, Power
-from schemas.events.registry import MinistryRegistered, ProvinceRegistered, Registration
+from schemas.events.registry import MinistryRegistered, Registration
 from services.api.answers import answer_page, page_of, read_responses
 from services.api.bodies import Body, Page
 from services.api.reading import Listed, Question
@@ -110,7 +110,7 @@ def _targets(question: Question, dimension: Dimension) -> Iterable[str]:
     registry, day = question.registry, question.day
     match dimension:
         case "area":
-            there = [one.province for one in registry.each(ProvinceRegistered, day)]
+            there = [one.province for one in question.there.provinces]
         case "function":
             there = [one.ministry for one in registry.each(MinistryRegistered, day)]
         case "agenda":

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
-from schemas.events.registry import CentreRegistered
 from schemas.events.situation import Severity
 from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
@@ -134,11 +133,7 @@ async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
 
 async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
     wanted = frozenset(provinces)
-    centres = {
-        one.centre: one
-        for one in question.registry.each(CentreRegistered, question.day)
-        if one.province in wanted
-    }
+    centres = {one.centre: one for one in question.there.centres if one.province in wanted}
     silent: dict[str, list[SilentCentre]] = {}
     for row in (await hearing(question, list(centres.values()))).values():
         if row.state == "silent":

@@ -98,7 +98,7 @@ async def list_provinces(request: Request, listed: Listed) -> Response:
     groups = _Groups(question)
     keyed = (
         ([*thai.sort_key(one.name_th), one.province], groups.province(one))
-        for one in question.registry.each(ProvinceRegistered, question.day)
+        for one in question.there.provinces
     )
     items, last = page_of(listed, keyed)
     return answer_page(request, listed, ProvincePage(items=items), last)

@@ -22,7 +22,7 @@ from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
-from services.api.reference import Reference, ReferenceCache, Snapshot, snapshot
+from services.api.reference import Day, Reference, ReferenceCache, Snapshot, snapshot
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
@@ -84,9 +84,14 @@ class Question:
         return day_of(self.moment.as_of)
 
     @cached_property
+    def there(self) -> Day:
+        """What there was on that day, as it was known."""
+        return self.reference.on(self.day)
+
+    @property
     def matrix(self) -> Matrix:
         """Who held what on that day, as it was known."""
-        return self.reference.matrix(self.day)
+        return self.there.matrix
 
     @cached_property
     def scope(self) -> Scope:

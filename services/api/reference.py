@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
@@ -16,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.envelope import DECISIONS_SLOT
 from schemas.events.order import TenureRegistered
+from schemas.events.registry import CentreRegistered, ProvinceRegistered
 from services.domain.matrix import Assigned, Matrix, Order, Tenure
 from services.domain.registry import Registry, registry_of
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 
 _REMEMBERED = 64
-_MATRICES = 400
+_DAYS = 400
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 _STATE = text("""
@@ -46,21 +48,40 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Day:
+    """What there was, and who held what, on one day in Bangkok."""
+
+    matrix: Matrix
+    registry: Registry
+
+    @cached_property
+    def provinces(self) -> tuple[ProvinceRegistered, ...]:
+        """The provinces there were, by code."""
+        return tuple(self.registry.each(ProvinceRegistered, self.matrix.day))
+
+    @cached_property
+    def centres(self) -> tuple[CentreRegistered, ...]:
+        """The centres there were, by id."""
+        return tuple(self.registry.each(CentreRegistered, self.matrix.day))
+
+
+@dataclass(frozen=True)
 class Reference:
     """Reference data and orders as they were known at one moment."""
 
     registry: Registry
     orders: tuple[Order, ...]
     tenures: tuple[Tenure, ...]
-    _matrices: OrderedDict[date, Matrix] = field(default_factory=OrderedDict)
+    _days: OrderedDict[date, Day] = field(default_factory=OrderedDict)
 
-    def matrix(self, day: date) -> Matrix:
-        """Who held what on the day."""
-        if (matrix := self._matrices.get(day)) is None:
-            matrix = self._matrices[day] = Matrix(day, self.orders, self.tenures)
-            if len(self._matrices) > _MATRICES:
-                self._matrices.popitem(last=False)
-        return matrix
+    def on(self, day: date) -> Day:
+        """What is remembered of the day."""
+        if (found := self._days.get(day)) is None:
+            matrix = Matrix(day, self.orders, self.tenures)
+            found = self._days[day] = Day(matrix, self.registry)
+            if len(self._days) > _DAYS:
+                self._days.popitem(last=False)
+        return found
 
 
 async def snapshot(connection: AsyncConnection) -> Snapshot:

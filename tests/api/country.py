@@ -117,11 +117,21 @@ class Country:
         **query: Json,
     ) -> httpx.Response:
         """The answer to one identity, or to nobody."""
+        return await self.send("GET", path, identity, headers, **query)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        identity: str | None = "pm",
+        headers: dict[str, str] | None = None,
+        **query: Json,
+    ) -> httpx.Response:
+        """The answer to a request of any method."""
         transport = httpx.ASGITransport(self.app)
+        said = {**(headers or {}), **self._authorization(identity)}
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return await client.get(
-                path, params=query, headers={**(headers or {}), **self._authorization(identity)}
-            )
+            return await client.request(method, path, params=query, headers=said)
 
     async def get_url(self, url: str, identity: str) -> httpx.Response:
         """The answer for a path with its query written out."""
