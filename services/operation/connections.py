@@ -8,9 +8,8 @@ import asyncpg
 import structlog
 
 from schemas.envelope import DECISIONS_TOPIC, SLOTS, STATUS_TOPIC
-from services.eventlog.kafka import KafkaLog
+from services.eventlog.homes import open_log
 from services.eventlog.log import Log, LogUnavailable, TopicSpec
-from services.eventlog.postgres import PostgresLog
 from services.operation.logs import describe
 from services.operation.settings import Role, Settings
 
@@ -37,8 +36,7 @@ async def pool_of(settings: Settings, role: Role, *, size: int) -> AsyncIterator
 @asynccontextmanager
 async def log_of(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Log]:
     """The log, in Kafka where the settings name brokers, else in this pool's database."""
-    servers = settings.kafka_servers
-    log: Log = KafkaLog(",".join(servers)) if servers else PostgresLog(pool)
+    log = open_log(settings.log_url, pool)
     try:
         yield log
     finally:

@@ -1,5 +1,6 @@
 """Settings: every `KAMKAP_…` variable, read once from the environment it is handed."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,8 +16,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from services.eventlog.homes import EMBEDDED
+
 PREFIX = "KAMKAP_"
-EMBEDDED_LOG = "postgres:"
 EMBEDDED_ISSUER = "urn:kamkap:embedded"
 OWNER = "postgres"
 
@@ -39,9 +41,9 @@ class BadSettings(Exception):
 
 
 def _log_url(url: str) -> str:
-    if url == EMBEDDED_LOG or (url.startswith("kafka://") and url != "kafka://"):
+    if url == EMBEDDED or re.fullmatch(r"kafka://[^/,\s]+(,[^/,\s]+)*", url):
         return url
-    raise ValueError(f"must be kafka://host:port,… or {EMBEDDED_LOG}")
+    raise ValueError(f"must be kafka://host:port,host:port or {EMBEDDED}")
 
 
 def _database_url(url: str) -> str:
@@ -75,10 +77,10 @@ class Settings(BaseModel):
         str,
         AfterValidator(_log_url),
         Field(
-            description="Home of the log: `kafka://host:port,host:port,…`, or `postgres:` for the "
+            description="Home of the log: `kafka://host:port,host:port,…`, or `postgres` for the "
             "embedded default, which is the schema `log` of the database."
         ),
-    ] = EMBEDDED_LOG
+    ] = EMBEDDED
     database_url: Annotated[
         str | None,
         AfterValidator(lambda url: None if url is None else _database_url(url)),
@@ -141,9 +143,9 @@ class Settings(BaseModel):
     @property
     def kafka_servers(self) -> list[str]:
         """The brokers to begin with; empty when the log is in Postgres."""
-        if self.log_url == EMBEDDED_LOG:
+        if self.log_url == EMBEDDED:
             return []
-        return self.log_url.removeprefix("kafka://").rstrip("/").split(",")
+        return self.log_url.removeprefix("kafka://").split(",")
 
     @property
     def is_loopback(self) -> bool:

@@ -34,6 +34,7 @@ def test_every_wrong_variable_is_named_at_once() -> None:
         ("PORT", "65536"),
         ("LOG_URL", "redis://x"),
         ("LOG_URL", "kafka://"),
+        ("LOG_URL", "kafka://a:9092/"),
         ("DATABASE_URL", "mysql://x/y"),
         ("DATABASE_URL", "postgresql://host"),
         ("DATABASE_URL", "postgresql://somebody@host/db"),
@@ -78,5 +79,5 @@ def test_without_a_database_nobody_connects() -> None:
 
 
 def test_brokers_are_read_from_the_log_url() -> None:
-    settings = Settings.from_environment({"KAMKAP_LOG_URL": "kafka://a:9092,b:9092/"})
+    settings = Settings.from_environment({"KAMKAP_LOG_URL": "kafka://a:9092,b:9092"})
     assert settings.kafka_servers == ["a:9092", "b:9092"]
