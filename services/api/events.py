@@ -16,7 +16,7 @@ from services.api.problems import not_found
 from services.api.reading import Asked, Question
 from services.domain.scope import Resource
 from services.eventlog.position import Position
-from services.readmodels.moment import Archive
+from services.readmodels.moment import Archive, Moment
 
 router = APIRouter(tags=["events"])
 
@@ -108,9 +108,9 @@ async def get_event(
     versions = await question.rows(
         _VERSIONS.format(known=moment.known_by("v")), slot=place.slot, position=place.position
     )
-    # An archive's records have no conflicts: its own keys are unique.
-    known = "FALSE" if isinstance(moment.known, Archive) else moment.known_by("c")
-    conflicts = await question.rows(_CONFLICTS.format(known=known), source=source, id=id)
+    conflicts = await question.rows(
+        _CONFLICTS.format(known=conflicts_known(moment)), source=source, id=id
+    )
     accepted_at = place.accepted_at or place.ticked_at
     body = {
         "event": content,
@@ -126,6 +126,11 @@ async def get_event(
         {"position": _token(question, row), "digest": row.digest} for row in conflicts
     ]
     return answer_bytes(request, question, msgspec.json.encode(body), tag)
+
+
+def conflicts_known(moment: Moment) -> str:
+    """SQL: this conflict `c` was known. An archive has none: its own keys are unique."""
+    return "FALSE" if isinstance(moment.known, Archive) else moment.known_by("c")
 
 
 async def _content(question: Question, place: RowMapping) -> dict[str, object]:

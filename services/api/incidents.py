@@ -177,7 +177,6 @@ async def find(question: Question, wanted: Wanted) -> list[RowMapping]:
     """The incidents wanted, the last opened first, within the reader's scope."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
-    after_time, after_id = wanted.after or (None, None)
     return await question.rows(
         _folded(question, wanted),
         looked_at=_looked_at(scope, wanted),
@@ -190,15 +189,15 @@ async def find(question: Question, wanted: Wanted) -> list[RowMapping]:
         held_provinces=sorted(held.provinces),
         held_ministries=sorted(held.ministries),
         held_agendas=sorted(held.agendas),
-        provinces=None if wanted.provinces is None else list(wanted.provinces),
+        provinces=wanted.provinces and list(wanted.provinces),
         ministry=wanted.ministry,
         agenda=wanted.agenda,
         state=wanted.state,
         severity=wanted.severity,
         opened_from=wanted.opened_from,
         opened_to=wanted.opened_to,
-        after_time=after_time,
-        after_id=after_id,
+        after_time=wanted.after and wanted.after[0],
+        after_id=wanted.after and wanted.after[1],
         limit=wanted.limit,
     )
 
@@ -314,11 +313,21 @@ async def get_incident(
     changes = await question.rows(
         _CHANGES.format(counts=question.moment.counts("c")), incident=incident
     )
-    places = _places(question, rows[0])
+    detail = IncidentDetail(
+        **_item(rows[0], question.matrix),
+        changes=[Change(**change) for change in changes],
+        situation=await _situation(question, incident, _places(question, rows[0])),
+    )
+    return answer(request, question, detail)
+
+
+async def _situation(
+    question: Question, incident: str, places: Sequence[str]
+) -> list[PlaceFigures]:
     said = await statements(question, places, [incident], depth=2)
     reports = await last_reports(question, places, [incident])
     precedence = patterns(question)
-    situation = [
+    return [
         PlaceFigures(
             place=place,
             figures=figures_of(said.get((place, incident), {}), place, precedence),
@@ -327,12 +336,6 @@ async def get_incident(
         for place in places
         if (place, incident) in reports
     ]
-    detail = IncidentDetail(
-        **_item(rows[0], question.matrix),
-        changes=[Change(**change) for change in changes],
-        situation=situation,
-    )
-    return answer(request, question, detail)
 
 
 def _places(question: Question, incident: RowMapping) -> list[str]:

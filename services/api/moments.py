@@ -71,7 +71,7 @@ class Pair:
     archive_revision: int | None
 
 
-def pair(
+async def pair(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     realm: InRealm = "actual",

@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
+from services.api.events import conflicts_known
 from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing
 from services.domain.scope import Resource
 from services.operation.problems import Problem
-from services.readmodels.moment import Archive, Live
+from services.readmodels.moment import Live
 
 router = APIRouter(tags=["quarantine"])
 
@@ -70,10 +71,9 @@ async def list_quarantine(request: Request, listed: Listed) -> Response:
     question = listed.question
     question.require(Resource.QUARANTINE)
     moment = question.moment
-    known = "FALSE" if isinstance(moment.known, Archive) else moment.known_by("c")
     after = _after(listed)
     rows = await question.rows(
-        _LISTED.format(known=known),
+        _LISTED.format(known=conflicts_known(moment)),
         until=_EVER if isinstance(moment.known, Live) else question.known_at,
         after_kind=after[0],
         after_of=after[1],

@@ -134,7 +134,9 @@ class Listing:
         return asked.resources.cursors.seal(self.bound, Pinned(moment, asked.known_at, last))
 
 
-def resources_of(request: Request) -> Resources:
+# Dependencies are asynchronous even where they await nothing: the framework runs a plain function
+# in a thread, which costs a request more than a query.
+async def resources_of(request: Request) -> Resources:
     """The resources of the request's app."""
     found: Resources = request.app.state.resources
     return found

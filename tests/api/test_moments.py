@@ -39,14 +39,15 @@ def test_a_bare_date_is_that_day_in_bangkok() -> None:
     assert day_of_text("2004-12-26", "from") == date(2004, 12, 26)
 
 
-def test_known_at_alone_sets_as_of_too() -> None:
-    asked = pair(known_at="2004-12-26")
+async def test_known_at_alone_sets_as_of_too() -> None:
+    asked = await pair(known_at="2004-12-26")
     assert asked.known_at == at("2004-12-27T00:00:00+07:00")
     assert asked.as_of == at("2004-12-26T23:59:59.999999+07:00")
 
 
-def test_nothing_stated_leaves_both_open() -> None:
-    assert (pair().as_of, pair().known_at) == (None, None)
+async def test_nothing_stated_leaves_both_open() -> None:
+    asked = await pair()
+    assert (asked.as_of, asked.known_at) == (None, None)
 
 
 @pytest.mark.parametrize(
