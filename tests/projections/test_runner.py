@@ -1,3 +1,5 @@
+"""A batch of the log has its effect once, and the first of two contents wins."""
+
 from tests.database import Database
 from tests.projections.network import PHUKET, event, open_network, report
 
