@@ -36,6 +36,42 @@ def up(
 
 
 @app.command()
+def ingest() -> None:
+    """ประตูของศูนย์ · The centres' door."""
+    from services.ingest.process import run
+    from services.operation.process import launch
+
+    launch(run)
+
+
+@app.command()
+def projections() -> None:
+    """แบบจำลองสำหรับอ่าน · Keep the read models up to date."""
+    from services.operation.process import launch
+    from services.projections.process import run
+
+    launch(run)
+
+
+@app.command()
+def timers() -> None:
+    """สิ่งที่เกิดเพราะเวลาผ่านไป · What happens because time has passed: silence."""
+    from services.operation.process import launch
+    from services.timers.process import run
+
+    launch(run)
+
+
+@app.command()
+def api() -> None:
+    """ประตูอ่าน · The gateway: every read over HTTP."""
+    from services.api.process import run
+    from services.operation.process import launch
+
+    launch(run)
+
+
+@app.command()
 def relay() -> None:
     """ส่งการตัดสินใจเข้าบันทึก เดินนาฬิกาของเครือข่าย · Publish decisions and append ticks."""
     from services.operation.process import launch

@@ -20,7 +20,6 @@ from services.cli.archive_files import (
     records_in,
 )
 from services.cli.bar import progress_bar
-from services.cli.lag import measure
 from services.cli.preparation import make_database, prepare
 from services.cli.refusal import Refusal
 from services.embedded import postgres
@@ -31,6 +30,7 @@ from services.operation.connections import TOPICS, log_of, pool_of
 from services.operation.metrics import Metrics
 from services.operation.settings import Settings
 from services.projections import runner
+from services.projections.figures import measure
 from services.relay import process as relay
 
 _APPEND_SECONDS = 60.0

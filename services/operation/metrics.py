@@ -38,9 +38,9 @@ class Metrics:
     """Bytes of request bodies a door holds at the moment."""
 
     lag: Gauge
-    """Events in the log that a projection has not applied. `projection` is a model or a topic."""
+    """Events that the read models have not applied. `projection` is the topic they come by."""
     freshness_seconds: Gauge
-    """Seconds from an event's acceptance to its rows being visible, of the last batch."""
+    """Seconds for which the oldest event that is not applied has been known; 0 when none waits."""
     parked: Gauge
     """Facts that wait because one of their key could not be applied. `projection` names it."""
     quarantined: Gauge
@@ -86,7 +86,7 @@ class Metrics:
             bytes_in_flight=gauge("bytes_in_flight", "Bytes of bodies held"),
             lag=gauge("projection_lag_events", "Events not yet applied", "projection"),
             freshness_seconds=gauge(
-                "projection_freshness_seconds", "From accepted to visible", "projection"
+                "projection_freshness_seconds", "The oldest unapplied event has been known"
             ),
             parked=gauge("parked_facts", "Facts that wait for a fix", "projection"),
             quarantined=gauge("quarantined_messages", "Messages nobody could read"),
