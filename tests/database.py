@@ -1,5 +1,6 @@
 """A database of its own for each test, copied from one that was migrated once."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from deploy.migrations.run import migrate
 from services.embedded.postgres import OWNER, EmbeddedPostgres
 
 _TEMPLATE = "migrated"
+_CLOSE_SECONDS = 20.0
 _numbers = itertools.count(1)
 
 
@@ -28,8 +30,13 @@ class Database:
     @asynccontextmanager
     async def pool(self, role: str = OWNER, *, size: int = 4) -> AsyncIterator[asyncpg.Pool]:
         """A pool of connections of this role, none of them open before it is used."""
-        async with asyncpg.create_pool(self.dsn(role), min_size=0, max_size=size) as pool:
+        pool = asyncpg.create_pool(self.dsn(role), min_size=0, max_size=size)
+        await pool
+        try:
             yield pool
+        finally:
+            # A connection that nobody gave back is a failure, and must not hang the suite.
+            await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
 
 
 async def make_template(server: EmbeddedPostgres, *, name: str = _TEMPLATE) -> None:

@@ -5,8 +5,8 @@ that flushes a thousand times a second.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -17,9 +17,10 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # Met when the server ended the session while it was idle, between the end and our notice.
+    asyncpg.InternalClientError,
 )
 """What asyncpg raises when the server is away, is going away, or has no place for us."""
-
 
 _CLOSE_SECONDS = 5.0
 
@@ -42,7 +43,7 @@ class KeptConnection:
         self._connection: PoolConnectionProxy | None = None
         self._alone = asyncio.Lock()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def use(self, *, timeout: float) -> AsyncIterator[PoolConnectionProxy]:
         """The connection, for at most so many seconds.
 
@@ -61,19 +62,24 @@ class KeptConnection:
         """End the connection. It may have listeners, which a pool does not take back."""
         async with self._alone:
             if self._connection is not None and not _is_lost(self._connection):
-                await self._connection.close()
-            self._connection = None
+                with contextlib.suppress(*LOST):
+                    await self._connection.close(timeout=_CLOSE_SECONDS)
+            self._cut()
 
     async def _connected(self) -> PoolConnectionProxy:
         if self._connection is None or _is_lost(self._connection):
+            self._cut()
             self._connection = await self._pool.acquire()
             await self._prepare(self._connection)
         return self._connection
 
     def _cut(self) -> None:
-        if self._connection is not None and not _is_lost(self._connection):
-            self._connection.terminate()
-        self._connection = None
+        """The pool has the place back, also when the server closed the connection before us."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Raised when the pool noticed first and has the place already.
+            with contextlib.suppress(asyncpg.InterfaceError):
+                connection.terminate()
 
 
 def _is_lost(connection: PoolConnectionProxy) -> bool:

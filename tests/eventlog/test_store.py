@@ -132,7 +132,7 @@ async def test_among_many_writers_nothing_is_lost_skipped_or_reordered(database:
     polled: list[StoredEvent] = []
 
     async def write(store: DecisionStore, seed: int) -> None:
-        choose = random.Random(seed)  # noqa: S311 -- a seeded test
+        choose = random.Random(seed)
         for _ in range(30):
             stream, guard = f"s/{choose.randrange(6)}", f"s/{choose.randrange(6)}"
             version = await store.version(stream)
