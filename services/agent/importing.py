@@ -120,8 +120,11 @@ async def import_archive(
     *,
     clock: Callable[[], datetime],
     report: Callable[[Done], None],
+    at_once: int = AT_ONCE,
 ) -> Report:
     """Take an archive over; returns when the read models answer from it.
+
+    `report` is told after every `at_once` records.
 
     Raises:
         NotOpened, ImportUnderWay: nothing was done.
@@ -135,7 +138,7 @@ async def import_archive(
         # What an import before this one left behind must be known, or it would be taken anew.
         await network.applied(await network.ends())
         revision = await network.store.version(STREAM) + 1
-        run = _Run(network, archive, Taking(opened_at, revision), report)
+        run = _Run(network, archive, Taking(opened_at, revision), report, at_once)
         return await run.take_over(clock)
 
 
@@ -147,6 +150,7 @@ class _Run:
     archive: Archive
     taking: Taking
     tell: Callable[[Done], None]
+    at_once: int
     report: Report = field(default_factory=Report)
     total: int = 0
     settled: int = 0
@@ -158,14 +162,14 @@ class _Run:
     async def take_over(self, clock: Callable[[], datetime]) -> Report:
         """Decisions first: facts are judged by what they register."""
         decisions, digest = self._survey()
-        for some in batched(decisions, AT_ONCE):
+        for some in batched(decisions, self.at_once):
             await self._take_decisions(some)
         if decisions:
             await self.network.applied(await self.network.ends())
         registry = RegistryReader(self.network.pool)
         await registry.refresh()
         facts = (placed for placed in self.archive.records() if not is_decision(placed.event))
-        for some in batched(facts, AT_ONCE):
+        for some in batched(facts, self.at_once):
             await self._take_facts(some, registry)
         if self.facts or self.decisions:
             await self._complete(digest, clock())
