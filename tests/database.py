@@ -50,6 +50,8 @@ async def fresh_database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A migrated, empty database that is gone afterwards, sessions and all."""
     name = f"test_{next(_numbers)}"
     await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{_TEMPLATE}"')
+    # A copy has what lies in the template, not what was granted on the template itself.
+    await _execute(server, f'GRANT CREATE ON DATABASE "{name}" TO kamkap_projections')
     yield Database(server, name)
     await _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
