@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -40,14 +41,22 @@ class Network:
         return found
 
 
-@pytest_asyncio.fixture
-async def network(database: Database) -> AsyncIterator[Network]:
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[Network]:
     async with database.pool(size=10) as pool:
         store, log = DecisionStore(pool), PostgresLog(pool)
         await log.ensure([TopicSpec(DECISIONS_TOPIC, 1)])
-        yield Network(pool, store, log)
-        await store.close()
-        await log.close()
+        try:
+            yield Network(pool, store, log)
+        finally:
+            await store.close()
+            await log.close()
+
+
+@pytest_asyncio.fixture
+async def network(database: Database) -> AsyncIterator[Network]:
+    async with opened(database) as one:
+        yield one
 
 
 class DiesAfterAppend:
@@ -131,12 +140,13 @@ async def test_a_relay_goes_on_after_its_database_was_away(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    await network.decide("after")
-    await relayed(network, 2)
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    assert len(fresh(await network.published(), 0)) == 2
+    async with opened(database) as another:
+        await another.decide("after")
+        await relayed(another, 2)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        assert len(fresh(await another.published(), 0)) == 2
 
 
 async def test_large_decisions_are_published_in_appends_that_the_log_takes(
