@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
+from services.api.database import Row
 from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing, Question
 from services.domain.scope import Resource
@@ -86,7 +86,7 @@ async def active(
     *,
     after: tuple[datetime, str, str] | None = None,
     limit: int | None = None,
-) -> list[RowMapping]:
+) -> list[Row]:
     """The alerts that stand in these provinces, or anywhere, within the reader's scope."""
     moment, scope = question.moment, question.scope
     after_time, after_source, after_id = after or (None, None, None)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import msgspec
 from fastapi import APIRouter, FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.responses import Response
 
 from schemas.asyncapi import asyncapi
@@ -26,6 +25,7 @@ from services.api import (
     quarantine,
 )
 from services.api.cursors import Cursors
+from services.api.database import Pool, snapshot_of
 from services.api.problems import of_rejected
 from services.api.progress import Progress
 from services.api.reading import Resources
@@ -39,10 +39,6 @@ from services.operation.health import Check
 from services.operation.metrics import Metrics
 from services.operation.process import Work
 from services.operation.requests import Requests
-
-CONNECTIONS = 10
-_STATEMENT_SECONDS = 10
-_STATEMENTS_KEPT = 500
 
 ROUTERS = (
     events.router,
@@ -67,8 +63,8 @@ def _now() -> datetime:
 class Surroundings:
     """What a gateway stands in: opened by who starts the process, and closed there."""
 
-    dsn: str
-    """How it connects, as `kamkap_api`."""
+    pool: Pool
+    """Connections as `kamkap_api`, by `readers_of`."""
     log: Log
     verifier: Verifier
     sealing_key: bytes
@@ -89,9 +85,9 @@ class Gateway:
         """A gateway in these surroundings; nothing runs and nothing is connected yet."""
         key, epoch = surroundings.sealing_key, surroundings.epoch
         resources = Resources(
-            engine=engine_of(surroundings.dsn),
+            pool=surroundings.pool,
             log=surroundings.log,
-            progress=Progress(surroundings.dsn),
+            progress=Progress(surroundings.pool),
             tokens=PositionTokens(key, epoch=epoch),
             cursors=Cursors(key, epoch=epoch),
             clock=surroundings.clock,
@@ -108,32 +104,9 @@ class Gateway:
         """What must hold before anything can be answered."""
         return {"read_models": self._check_read_models}
 
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self.resources.engine.dispose()
-
     async def _check_read_models(self) -> None:
-        async with self.resources.engine.connect() as connection:
+        async with snapshot_of(self.resources.pool) as connection:
             await snapshot(connection)
-
-
-def engine_of(dsn: str) -> AsyncEngine:
-    """Connections whose every transaction is read-only and sees one snapshot."""
-    return create_async_engine(
-        dsn.replace("postgresql://", "postgresql+asyncpg://", 1),
-        isolation_level="REPEATABLE READ",
-        execution_options={"postgresql_readonly": True},
-        pool_size=CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=_STATEMENT_SECONDS,
-        connect_args={
-            "prepared_statement_cache_size": _STATEMENTS_KEPT,
-            "server_settings": {
-                "application_name": "kamkap_api",
-                "statement_timeout": f"{_STATEMENT_SECONDS}s",
-            },
-        },
-    )
 
 
 def create_app(

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.events.registry import CentreRegistered
 from schemas.ids import CentreId, source_of_centre
 from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Page, When
+from services.api.database import Row
 from services.api.problems import not_found
 from services.api.reading import Asked, Listed, Question
 from services.domain import thai
@@ -144,9 +144,7 @@ def centres_in(question: Question, scope: Scope) -> Iterable[CentreRegistered]:
     return (one for one in question.there.centres if scope.sees_centre(one.centre, one.province))
 
 
-async def hearing(
-    question: Question, centres: Sequence[CentreRegistered]
-) -> Mapping[str, RowMapping]:
+async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Mapping[str, Row]:
     """When each was last heard and whether it is silent, by source."""
     moment = question.moment
     rows = await question.rows(
@@ -173,7 +171,7 @@ async def _missing(question: Question, source: str) -> Missing:
     )
 
 
-def _fields(centre: CentreRegistered, heard: Mapping[str, RowMapping]) -> dict[str, object]:
+def _fields(centre: CentreRegistered, heard: Mapping[str, Row]) -> dict[str, object]:
     source = source_of_centre(CentreId(centre.centre))
     row = heard[source]
     return {

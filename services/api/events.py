@@ -5,13 +5,13 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.envelope import DECISIONS_SLOT, STATUS_TOPIC, Envelope, from_headers
 from schemas.ids import CentreId, source_of_centre
 from services.api.answers import answer_bytes, read_responses, stated, tag_of
 from services.api.bodies import Body, When
+from services.api.database import Row
 from services.api.problems import not_found
 from services.api.reading import Asked, Question
 from services.domain.scope import Resource
@@ -133,7 +133,7 @@ def conflicts_known(moment: Moment) -> str:
     return "FALSE" if isinstance(moment.known, Archive) else moment.known_by("c")
 
 
-async def _content(question: Question, place: RowMapping) -> dict[str, object]:
+async def _content(question: Question, place: Row) -> dict[str, object]:
     """The event in structured mode, its data not read but carried along."""
     if place.slot == DECISIONS_SLOT:
         (row,) = await question.rows(_DECISION, position=place.position)
@@ -159,7 +159,7 @@ def _structured(envelope: Envelope, data: bytes) -> dict[str, object]:
     }
 
 
-def _token(question: Question, place: RowMapping) -> str:
+def _token(question: Question, place: Row) -> str:
     return question.resources.tokens.seal(Position({place.slot: place.position + 1}))
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.events.incident import Hazard
@@ -15,6 +14,7 @@ from schemas.events.situation import Severity
 from schemas.ids import NATION
 from services.api.answers import answer, answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
+from services.api.database import Row
 from services.api.figures import Figures, Said, figures_of, last_reports, patterns, statements
 from services.api.moments import first_of, last_of
 from services.api.problems import BAD_CURSOR, not_found
@@ -173,7 +173,7 @@ ORDER BY c.time, c.source, coalesce(c.sequence, -1), c.id
 """
 
 
-async def find(question: Question, wanted: Wanted) -> list[RowMapping]:
+async def find(question: Question, wanted: Wanted) -> list[Row]:
     """The incidents wanted, the last opened first, within the reader's scope."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
@@ -338,7 +338,7 @@ async def _situation(
     ]
 
 
-def _places(question: Question, incident: RowMapping) -> list[str]:
+def _places(question: Question, incident: Row) -> list[str]:
     """The nation and every province that may be seen; all, when a ministry or agenda shows it."""
     scope = question.scope
     every = [
@@ -352,11 +352,11 @@ def _places(question: Question, incident: RowMapping) -> list[str]:
     return [place for place in every if scope.sees_place(place)]
 
 
-def _item(row: RowMapping, matrix: Matrix) -> dict[str, object]:
+def _item(row: Row, matrix: Matrix) -> dict[str, object]:
     return {**row, "overseers": _overseers(row, matrix)}
 
 
-def _overseers(row: RowMapping, matrix: Matrix) -> list[Overseer]:
+def _overseers(row: Row, matrix: Matrix) -> list[Overseer]:
     """Everybody in whose field the incident lies, and by which dimension."""
     coordinates: tuple[tuple[Dimension, Sequence[str]], ...] = (
         ("area", row.provinces),

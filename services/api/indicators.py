@@ -6,11 +6,11 @@ from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Measured, Page, When
+from services.api.database import Row
 from services.api.moments import day_of_text
 from services.api.problems import BAD_CURSOR, not_found
 from services.api.reading import Listed, Listing, Question
@@ -171,7 +171,7 @@ def _scoped(question: Question) -> dict[str, object]:
     return {"nation": scope.nation, "scope_places": sorted(scope.provinces)}
 
 
-def _values(rows: Sequence[RowMapping]) -> Iterator[IndicatorValue]:
+def _values(rows: Sequence[Row]) -> Iterator[IndicatorValue]:
     for (place, day, source), stated in groupby(
         rows, key=lambda row: (row.place, row.date, row.source)
     ):

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from schemas.envelope import SLOTS
 from schemas.events.record import ArchiveImported
+from services.api.database import Connection, fetch
 from services.api.moments import Pair
 from services.api.progress import behind
 from services.api.reference import Snapshot
@@ -19,18 +17,18 @@ _NOTHING = (0,) * (SLOTS + 1)
 
 # The last tick not after the moment, and whether one after it is there: only then can no other
 # tick come in between, and the answer stay as it is.
-_TICK = text("""
+_TICK = """
 SELECT time, ends, EXISTS (SELECT FROM eventlog.ticks WHERE time > :known_at) AS passed
 FROM eventlog.ticks WHERE time <= :known_at ORDER BY time DESC LIMIT 1
-""")
+"""
 
 # A tick is applied when no slot lacks anything of it: the one before the first that covers
 # something not applied yet.
-_APPLIED = text("""
+_APPLIED = """
 SELECT time, ends FROM eventlog.ticks
 WHERE number < (SELECT min(eventlog.tick_of(slot, next_position)) FROM projections.progress)
 ORDER BY number DESC LIMIT 1
-""")
+"""
 
 
 class Lacking(Exception):
@@ -49,7 +47,7 @@ class Knowing:
 
 
 async def knowing(
-    connection: AsyncConnection, pair: Pair, registry: Registry, seen: Snapshot, *, now: datetime
+    connection: Connection, pair: Pair, registry: Registry, seen: Snapshot, *, now: datetime
 ) -> Knowing:
     """What the pair's `known_at` means in this transaction.
 
@@ -62,9 +60,10 @@ async def knowing(
     if opened_at is not None and pair.known_at < opened_at:
         revision = _revision(pair, registry, seen)
         return Knowing(Archive(pair.known_at, revision), pair.known_at)
-    row = (await connection.execute(_TICK, {"known_at": pair.known_at})).one_or_none()
-    if row is None:
+    ticks = await fetch(connection, _TICK, {"known_at": pair.known_at})
+    if not ticks:
         return Knowing(Cut(pair.known_at, _NOTHING), pair.known_at)
+    row = ticks[0]
     if behind(seen.progress, row.ends):
         raise Lacking(row.ends)
     # Without a later tick the moment is not over: the answer is for the tick's own.
@@ -72,11 +71,12 @@ async def knowing(
     return Knowing(Cut(row.time, tuple(row.ends)), known_at)
 
 
-async def settled(connection: AsyncConnection, pair: Pair, *, now: datetime) -> Knowing:
+async def settled(connection: Connection, pair: Pair, *, now: datetime) -> Knowing:
     """The last tick not after `known_at` that has been applied: the answer states its time."""
-    row = (await connection.execute(_APPLIED)).one_or_none()
-    if row is None:
+    ticks = await fetch(connection, _APPLIED, {})
+    if not ticks:
         return Knowing(Cut(pair.known_at or now, _NOTHING), pair.known_at or now)
+    row = ticks[0]
     return Knowing(Cut(row.time, tuple(row.ends)), row.time)
 
 

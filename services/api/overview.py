@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.events.situation import Severity
@@ -13,6 +12,7 @@ from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
 from services.api.bodies import Body, When
 from services.api.centres import hearing
+from services.api.database import Row
 from services.api.deputies import DeputyPath, Held, held_by, require_deputy
 from services.api.figures import (
     Cell,
@@ -91,11 +91,11 @@ class Facts:
     """What was read of the provinces of an area."""
 
     provinces: Sequence[str]
-    incidents: Sequence[RowMapping]
+    incidents: Sequence[Row]
     grid: Grid
     reports: Mapping[Cell, Sequence[Said]]
     silent: Mapping[str, list[SilentCentre]]
-    alerts: Sequence[RowMapping]
+    alerts: Sequence[Row]
     precedence: Sequence[str]
 
 
@@ -173,7 +173,7 @@ def _totals(facts: Facts) -> OverviewTotals:
     )
 
 
-def _open(rows: Sequence[RowMapping]) -> OpenIncidents:
+def _open(rows: Sequence[Row]) -> OpenIncidents:
     severities = Counter(row.severity for row in rows if row.severity is not None)
     return OpenIncidents(open=len(rows), by_severity=dict(severities))
 

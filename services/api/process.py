@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from services.api.app import Gateway, Surroundings, create_app
+from services.api.database import readers_of
 from services.identity.issuer import verifier_of
 from services.operation.connections import log_of, pool_of
 from services.operation.metrics import Metrics
@@ -11,23 +12,26 @@ from services.operation.process import run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 
-POOL_SIZE = 4
+LOG_CONNECTIONS = 2
+"""For single events, where the log's home is the database."""
 
 
 async def run(settings: Settings) -> None:
     """Answer until told to stop; what is under way then is finished. Any number may run."""
     async with AsyncExitStack() as resources:
-        pool = await resources.enter_async_context(pool_of(settings, "kamkap_api", size=POOL_SIZE))
+        pool = await resources.enter_async_context(readers_of(settings.dsn("kamkap_api")))
+        log_pool = await resources.enter_async_context(
+            pool_of(settings, "kamkap_api", size=LOG_CONNECTIONS)
+        )
         surroundings = Surroundings(
-            dsn=settings.dsn("kamkap_api"),
-            log=await resources.enter_async_context(log_of(settings, pool)),
+            pool=pool,
+            log=await resources.enter_async_context(log_of(settings, log_pool)),
             verifier=verifier_of(settings),
             sealing_key=settings.sealing_key,
             epoch=await pool.fetchval("SELECT epoch FROM eventlog.epoch"),
             metrics=Metrics.new(),
         )
         gateway = Gateway.at(surroundings)
-        resources.push_async_callback(gateway.close)
         place = listen(settings.host, settings.port)
         answers = partial(serve, create_app(gateway), place)
         await run_until_stopped({**gateway.works, "answers": answers})

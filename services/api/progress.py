@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-
-import asyncpg
+from contextlib import suppress
 
 from schemas.envelope import SLOTS
+from services.api.database import Connection, Pool
 from services.eventlog.connection import LOST
 
 _POLL_SECONDS = 0.25
@@ -24,8 +24,8 @@ def behind(progress: Places, wanted: Places) -> int:
 class Progress:
     """One listening connection for every request of the process that waits."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self._places: Places = (0,) * (SLOTS + 1)
         self._waiting = 0
         self._asked = asyncio.Event()
@@ -55,24 +55,34 @@ class Progress:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        connection = await asyncpg.connect(self._dsn)
-        try:
+        async with self._pool.acquire() as connection:
             news = asyncio.Event()
-            await connection.add_listener("progress", lambda *_: news.set())
-            while True:
-                if not self._waiting:
-                    self._asked.clear()
-                    await self._asked.wait()
-                # Cleared before reading: what is committed in between is read once more.
-                news.clear()
-                self._tell(await connection.fetchval(_PROGRESS))
-                try:
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await news.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            await connection.close(timeout=1)
+
+            def hear(*_: object) -> None:
+                news.set()
+
+            await connection.add_listener("progress", hear)
+            try:
+                while True:
+                    await self._look(connection, news)
+            finally:
+                # A connection that was lost hears nothing any more; asking it would hide why.
+                with suppress(*LOST):
+                    await connection.remove_listener("progress", hear)
+
+    async def _look(self, connection: Connection, news: asyncio.Event) -> None:
+        """Read once while anybody waits, then wait for news."""
+        if not self._waiting:
+            self._asked.clear()
+            await self._asked.wait()
+        # Cleared before reading: what is committed in between is read once more.
+        news.clear()
+        self._tell(await connection.fetchval(_PROGRESS))
+        try:
+            async with asyncio.timeout(_POLL_SECONDS):
+                await news.wait()
+        except TimeoutError:
+            return
 
     def _tell(self, places: Places) -> None:
         self._places = places

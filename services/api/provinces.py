@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
 from schemas.events.incident import Hazard
@@ -13,6 +12,7 @@ from schemas.events.situation import Severity
 from services.api import incidents
 from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Interval, Named, Page, When
+from services.api.database import Row
 from services.api.figures import (
     Figures,
     Said,
@@ -146,7 +146,7 @@ async def get_situation(request: Request, question: Asked, code: Code) -> Respon
     return answer(request, question, body)
 
 
-def _incident(row: RowMapping, figures: Figures, reports: Sequence[Said]) -> PlaceIncident:
+def _incident(row: Row, figures: Figures, reports: Sequence[Said]) -> PlaceIncident:
     return PlaceIncident(
         id=row.id,
         title_th=row.title_th,

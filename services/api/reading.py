@@ -8,16 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from sqlalchemy import TextClause, text
-from sqlalchemy.engine import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas.envelope import SLOTS
 from services.api.cursors import Bound, Cursors, Key, Pinned
+from services.api.database import Connection, Pool, Row, fetch, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
@@ -48,7 +46,7 @@ class Patience:
 class Resources:
     """What the gateway answers with; opened and closed by who wires the process."""
 
-    engine: AsyncEngine
+    pool: Pool
     log: Log
     progress: Progress
     tokens: PositionTokens
@@ -63,7 +61,7 @@ class Question:
     """One request to read."""
 
     resources: Resources
-    connection: AsyncConnection
+    connection: Connection
     identity: Identity
     moment: Moment
     known_at: datetime
@@ -109,10 +107,9 @@ class Question:
             raise forbidden()
         return scope
 
-    async def rows(self, sql: str, **parameters: object) -> list[RowMapping]:
+    async def rows(self, sql: str, **parameters: object) -> list[Row]:
         """The rows of a query; the names of the moment's predicate are there already."""
-        named = self.moment.parameters | parameters
-        return list((await self.connection.execute(_statement(sql), named)).mappings())
+        return await fetch(self.connection, sql, self.moment.parameters | parameters)
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ async def ask(
         await _wait(resources, asked.after)
     async with AsyncExitStack() as stack:
         try:
-            connection = await stack.enter_async_context(resources.engine.connect())
+            connection = await stack.enter_async_context(snapshot_of(resources.pool))
             put = await _put(resources, connection, identity, asked, pinned, now)
         except Lacking as lacking:
             # The snapshot of this transaction would never get further.
@@ -200,14 +197,14 @@ async def ask(
             await resources.progress.reach(
                 lacking.ends, timeout=resources.patience.catch_up_seconds
             )
-            connection = await stack.enter_async_context(resources.engine.connect())
+            connection = await stack.enter_async_context(snapshot_of(resources.pool))
             put = await _put_settled(resources, connection, identity, asked, now)
         yield put
 
 
 async def _put(
     resources: Resources,
-    connection: AsyncConnection,
+    connection: Connection,
     identity: Identity,
     asked: Pair,
     pinned: Pinned | None,
@@ -229,7 +226,7 @@ async def _put(
 
 async def _put_settled(
     resources: Resources,
-    connection: AsyncConnection,
+    connection: Connection,
     identity: Identity,
     asked: Pair,
     now: datetime,
@@ -251,8 +248,3 @@ async def _wait(resources: Resources, token: str) -> None:
     timeout = resources.patience.after_seconds
     if missing := await resources.progress.reach(wanted, timeout=timeout):
         raise not_yet(missing)
-
-
-@lru_cache(maxsize=500)
-def _statement(sql: str) -> TextClause:
-    return text(sql)

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 
-from sqlalchemy import text
-from sqlalchemy.engine import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from schemas.envelope import DECISIONS_SLOT
 from schemas.events.order import TenureRegistered
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
+from services.api.database import Connection, Row, fetch
 from services.domain.matrix import Assigned, Matrix, Order, Tenure
 from services.domain.registry import Registry, registry_of
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
@@ -27,7 +24,7 @@ _REMEMBERED = 64
 _DAYS = 400
 _EVER = datetime.max.replace(tzinfo=UTC)
 
-_STATE = text("""
+_STATE = """
 SELECT (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress) AS progress,
        e.entries, e.last_entry, o.orders, o.last_order,
        (SELECT count(*) FROM events.versions WHERE root_slot = 64) AS versions,
@@ -35,7 +32,7 @@ SELECT (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress)
        'oversight.orders'::regclass::oid::bigint AS oversight_table
 FROM (SELECT count(*) AS entries, max(position) AS last_entry FROM registry.entries) e,
      (SELECT count(*) AS orders, max(position) AS last_order FROM oversight.orders) o
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +81,11 @@ class Reference:
         return found
 
 
-async def snapshot(connection: AsyncConnection) -> Snapshot:
+async def snapshot(connection: Connection) -> Snapshot:
     """How far this transaction sees."""
-    row = (await connection.execute(_STATE)).mappings().one()
-    numbers = tuple(row[name] for name in row if name != "progress")
-    return Snapshot(tuple(row["progress"]), numbers, row["versions"])
+    (row,) = await fetch(connection, _STATE, {})
+    progress, *numbers = row.values()
+    return Snapshot(tuple(progress), tuple(numbers), row.versions)
 
 
 class ReferenceCache:
@@ -98,7 +95,7 @@ class ReferenceCache:
         self._known: OrderedDict[tuple[object, ...], Reference] = OrderedDict()
         self._reading = asyncio.Lock()
 
-    async def at(self, connection: AsyncConnection, seen: Snapshot, known: Known) -> Reference:
+    async def at(self, connection: Connection, seen: Snapshot, known: Known) -> Reference:
         """The reference data that were known, as this transaction sees them."""
         key = (*seen.reference, *_key(seen, known))
         if key in self._known:
@@ -124,36 +121,31 @@ def _key(seen: Snapshot, known: Known) -> tuple[object, ...]:
             return (time, revision)
 
 
-async def _read(connection: AsyncConnection, moment: Moment) -> Reference:
+async def _read(connection: Connection, moment: Moment) -> Reference:
     # Registrations state their own intervals, so their time is not asked for: what is registered
     # today about 2003 was so in 2003.
-    entries = await _rows(
+    entries = await fetch(
         connection,
         f"""SELECT subject, entry, valid_from, valid_to, body::text AS body
             FROM registry.entries e WHERE {moment.counts("e")} ORDER BY position""",
-        moment,
+        moment.parameters,
     )
-    orders = await _rows(
+    orders = await fetch(
         connection,
         f"SELECT * FROM oversight.orders o WHERE {moment.counts('o')} ORDER BY position",
-        moment,
+        moment.parameters,
     )
-    assignments = await _rows(
+    assignments = await fetch(
         connection,
         f"""SELECT slot, position, dimension, target, deputy, power, except_th
             FROM oversight.assignments a WHERE {moment.counts("a")} ORDER BY position, nth""",
-        moment,
+        moment.parameters,
     )
     registry = registry_of(entries_of(entries))
     return Reference(registry, tuple(_orders(orders, assignments)), tuple(_tenures(registry)))
 
 
-async def _rows(connection: AsyncConnection, sql: str, moment: Moment) -> list[RowMapping]:
-    result = await connection.execute(text(sql), moment.parameters)
-    return list(result.mappings())
-
-
-def _orders(rows: Iterable[RowMapping], assignments: Iterable[RowMapping]) -> Iterable[Order]:
+def _orders(rows: Iterable[Row], assignments: Iterable[Row]) -> Iterable[Order]:
     given: dict[tuple[int, int], list[Assigned]] = {}
     for row in assignments:
         given.setdefault((row["slot"], row["position"]), []).append(

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterable
 
 import asyncpg
-from sqlalchemy.engine import RowMapping
 
 from services.domain.registry import MODELS, Entry, Registry, registry_of
 from services.eventlog.connection import LOST
@@ -67,8 +66,8 @@ class RegistryReader:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def entries_of(rows: Iterable[asyncpg.Record | RowMapping]) -> Iterable[Entry]:
-    """The entries that these rows hold, whatever driver read them; `body` is JSON text."""
+def entries_of(rows: Iterable[asyncpg.Record]) -> Iterable[Entry]:
+    """The entries that these rows hold; `body` is JSON text."""
     for row in rows:
         # A subject that this code does not know is one that newer code registered.
         if (model := MODELS.get(row["subject"])) is not None:

@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
-import sqlalchemy
+from asyncpg.connection import LoggedQuery
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from schemas.envelope import Envelope
 from services.api.app import Gateway, Surroundings, create_app
+from services.api.database import Connection, Pool, readers_of
 from services.api.reading import Patience
 from services.eventlog.position import PositionTokens
 from services.eventlog.postgres import PostgresLog
@@ -179,17 +180,31 @@ class Country:
     @contextmanager
     def counting_statements(self) -> Iterator[list[tuple[str, Json]]]:
         """The SQL statements that the gateway runs meanwhile, with their parameters."""
-        statements: list[tuple[str, Json]] = []
-
-        def count(_1: object, _2: object, statement: str, parameters: Json, *_: object) -> None:
-            statements.append((statement, parameters))
-
-        engine = self.gateway.resources.engine.sync_engine
-        sqlalchemy.event.listen(engine, "before_cursor_execute", count)
+        counted = _Counted(self.gateway.resources.pool)
+        before = self.app.state.resources
+        self.app.state.resources = replace(before, pool=cast(Pool, counted))
         try:
-            yield statements
+            yield counted.statements
         finally:
-            sqlalchemy.event.remove(engine, "before_cursor_execute", count)
+            self.app.state.resources = before
+
+
+class _Counted:
+    """A pool whose connections note what they are asked, but for the bounds of transactions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.statements: list[tuple[str, Json]] = []
+
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float) -> AsyncIterator[Connection]:
+        async with self._pool.acquire(timeout=timeout) as connection:
+            with connection.query_logger(self._note):
+                yield connection
+
+    def _note(self, logged: LoggedQuery) -> None:
+        if not logged.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            self.statements.append((logged.query, logged.args))
 
 
 @asynccontextmanager
@@ -198,12 +213,13 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
     settings = Settings(home=home)
     async with (
         open_network(database) as network,
-        database.pool("kamkap_api", size=3) as pool,
+        readers_of(database.dsn("kamkap_api")) as pool,
+        database.pool("kamkap_api", size=2) as log_pool,
     ):
-        log = PostgresLog(pool)
+        log = PostgresLog(log_pool)
         country: Country
         surroundings = Surroundings(
-            dsn=database.dsn("kamkap_api"),
+            pool=pool,
             log=log,
             verifier=verifier_of(settings),
             sealing_key=SECRET,
@@ -222,5 +238,4 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
             for work in works:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
-            await gateway.close()
             await log.close()

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from services.api.app import engine_of
+from services.api.database import readers_of
 from tests.api.country import Country
 from tests.database import Database
 
 
 async def test_a_database_that_is_away_is_unavailable(country: Country) -> None:
-    away = engine_of("postgresql://kamkap_api@/kamkap?host=/nowhere")
-    country.app.state.resources = replace(country.gateway.resources, engine=away)
-    response = await country.get("/v1/provinces")
+    async with readers_of("postgresql://kamkap_api@/kamkap?host=/nowhere") as away:
+        country.app.state.resources = replace(country.gateway.resources, pool=away)
+        response = await country.get("/v1/provinces")
     assert (response.status_code, response.json()["type"]) == (
         503,
         "urn:kamkap:problem:unavailable",

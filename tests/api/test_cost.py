@@ -117,7 +117,7 @@ async def buffers(country: Country, path: str) -> int:
     with country.counting_statements() as statements:
         await country.ask(path)
     total = 0
-    async with country.network.pool.acquire() as connection:
+    async with country.gateway.resources.pool.acquire() as connection:
         for statement, parameters in statements:
             explained = await connection.fetchval(
                 f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *parameters

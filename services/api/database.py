@@ -1,0 +1,89 @@
+"""The gateway's way to the database: statements with names, rows with attributes, one snapshot.
+
+Every transaction is read-only at REPEATABLE READ. Statements are prepared once per connection and
+planned once: all of them go by index, and planning them anew costs more than running them.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+CONNECTIONS = 10
+_STATEMENT_SECONDS = 10
+_STATEMENTS_KEPT = 500
+_NAME = re.compile(r"(?<!:):([a-z][a-z_]*)")
+
+_SETTINGS = {
+    "application_name": "kamkap_api",
+    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "plan_cache_mode": "force_generic_plan",
+    # A plan made without knowing the values must not bet on reading a whole table: what a reader
+    # asks for is always a small part, and there is an index for it.
+    "enable_seqscan": "off",
+}
+
+
+class Row(asyncpg.Record):
+    """A row whose columns are attributes too."""
+
+    def __getattr__(self, column: str) -> Any:  # noqa: ANN401 -- whatever the column holds
+        try:
+            return self[column]
+        except KeyError:
+            raise AttributeError(column) from None
+
+
+type Pool = asyncpg.Pool[Row]
+type Connection = PoolConnectionProxy[Row]
+
+
+@asynccontextmanager
+async def readers_of(dsn: str, *, size: int = CONNECTIONS) -> AsyncIterator[Pool]:
+    """Connections of the gateway's role; the first is made when it is needed."""
+    async with asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        record_class=Row,
+        reset=_leave_as_it_is,
+        statement_cache_size=_STATEMENTS_KEPT,
+        max_cached_statement_lifetime=0,
+        server_settings=_SETTINGS,
+    ) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def snapshot_of(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction that sees one moment of the database and changes nothing.
+
+    Raises:
+        TimeoutError: no connection became free in ten seconds.
+    """
+    async with (
+        pool.acquire(timeout=_STATEMENT_SECONDS) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+async def fetch(connection: Connection, sql: str, named: Mapping[str, object]) -> list[Row]:
+    """The rows of a statement whose `:name`s stand for these values; others are passed over."""
+    positional, names = _positional(sql)
+    return await connection.fetch(positional, *[named[name] for name in names])
+
+
+@lru_cache(maxsize=1_000)
+def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    names = tuple(dict.fromkeys(_NAME.findall(sql)))
+    places = {name: f"${nth}" for nth, name in enumerate(names, 1)}
+    return _NAME.sub(lambda found: places[found[1]], sql), names
+
+
+async def _leave_as_it_is(_connection: "asyncpg.Connection[Row]") -> None:
+    """Nothing to undo: a reader changes neither data nor settings, and holds no lock."""
