@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.codec import has_zstd
 from aiokafka.errors import KafkaError
 
 from services.eventlog.groupcommit import GroupCommit, WriterClosed
@@ -162,6 +163,9 @@ async def _start(bootstrap: str) -> AIOKafkaProducer:
         bootstrap_servers=bootstrap,
         acks="all",
         enable_idempotence=True,
+        # Measured on 500 situation reports: a tenth of the bytes for 1.4 µs an event. The codec is
+        # cramjam's; batches with and without it may follow each other.
+        compression_type="zstd" if has_zstd() else None,
         # A batch is made whole by us and never refused as full.
         max_batch_size=2 * MAX_BATCH_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
