@@ -33,6 +33,19 @@ _EVENT: Schema = {
 
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 256}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
+_OPTIONAL: dict[str, Schema] = {
+    "subject": _TEXT,
+    "datacontenttype": {"type": "string", "default": JSON},
+    "realm": {"enum": ["actual", "exercise", "test"], "default": "actual"},
+    "recordedtime": _MOMENT,
+    "sequence": {"type": "string", "pattern": "^[0-9]{1,20}$"},
+    "correlationid": _TEXT,
+    "causationid": _TEXT,
+    "originalid": _TEXT,
+    "originalsource": _TEXT,
+    "dssematerial": {"type": "string", "minLength": 1, "maxLength": 65_536},
+}
+"""A null is the same as an attribute left out (CloudEvents JSON format, 2.2)."""
 _ENVELOPE: Schema = {
     "type": "object",
     "title": "CloudEvent",
@@ -44,16 +57,7 @@ _ENVELOPE: Schema = {
         "source": {**_TEXT, "description": "The centre's own URI."},
         "type": {**_TEXT, "description": "A stored name, subject.verb.vN; see /asyncapi.json."},
         "time": {**_MOMENT, "description": "The moment of the fact, with an offset."},
-        "subject": _TEXT,
-        "datacontenttype": {"type": "string", "default": JSON},
-        "realm": {"enum": ["actual", "exercise", "test"], "default": "actual"},
-        "recordedtime": _MOMENT,
-        "sequence": {"type": "string", "pattern": "^[0-9]{1,20}$"},
-        "correlationid": _TEXT,
-        "causationid": _TEXT,
-        "originalid": _TEXT,
-        "originalsource": _TEXT,
-        "dssematerial": {"type": "string", "minLength": 1, "maxLength": 65_536},
+        **{name: {"anyOf": [schema, {"type": "null"}]} for name, schema in _OPTIONAL.items()},
         "data": {"type": "object", "description": "As the type's JSON Schema says."},
         "data_base64": {"type": "string", "contentEncoding": "base64"},
     },

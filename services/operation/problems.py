@@ -4,7 +4,7 @@
 English beside it (`title_en`, `detail_en`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,9 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
 _URN = "urn:kamkap:problem:"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +134,24 @@ async def _invalid(_request: Request, invalid: Exception) -> Response:
     return Problem(kind, extensions={"errors": stated}).response()
 
 
-async def _of_framework(_request: Request, error: Exception) -> Response:
+async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- as above
     kind = _OF_STATUS.get(error.status_code)
     if kind is None:
         title = Text("คำขอไม่ถูกต้อง", str(error.detail))
         kind = Kind(f"http-{error.status_code}", error.status_code, title)
-    return Problem(kind, headers=error.headers or {}).response()
+    headers = error.headers or {}
+    if kind is METHOD_NOT_ALLOWED:
+        headers = {**headers, "Allow": ", ".join(_methods_of(request))}
+    return Problem(kind, headers=headers).response()
+
+
+def _methods_of(request: Request) -> Iterator[str]:
+    """Every method of the address; the framework names those of its first route alone."""
+    for method in _METHODS:
+        asked = {**request.scope, "method": method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def _place(location: Sequence[int | str]) -> dict[str, str]:
