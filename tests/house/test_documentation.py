@@ -1,4 +1,4 @@
-"""The documentation is true to the tree: commands, links, folders, decisions, and no machine's name."""
+"""The documentation is true to the tree, and nothing names a place of one machine."""
 
 import re
 import subprocess
@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from services.operation.settings import page as settings_page
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -17,7 +19,14 @@ README_LINES = 250
 PLACES = re.compile(
     "|".join(
         rf"(?<![\w.}}-])/{top}/[\w.-]+"
-        for top in ("ho" + "me", "ro" + "ot", "Us" + "ers", "wo" + "rk", "workspa" + "ce", "m" + "nt")
+        for top in (
+            "ho" + "me",
+            "ro" + "ot",
+            "Us" + "ers",
+            "wo" + "rk",
+            "workspa" + "ce",
+            "m" + "nt",
+        )
     )
 )
 REGISTRIES = re.compile(
@@ -41,7 +50,7 @@ REGISTRIES = re.compile(
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Every file that git tracks, or that lies in the tree where there is no git."""
+    """Every file that git tracks."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
     )
@@ -106,9 +115,7 @@ def test_decisions_are_numbered_without_a_gap_and_all_in_the_index() -> None:
 
 
 def test_the_page_of_settings_is_what_the_command_prints() -> None:
-    from services.operation.settings import page
-
-    assert (ROOT / "docs" / "settings.md").read_text("utf-8") == page(), "kamkap settings"
+    assert (ROOT / "docs" / "settings.md").read_text("utf-8") == settings_page(), "kamkap settings"
 
 
 @pytest.mark.parametrize("pattern", [PLACES, REGISTRIES], ids=["machine", "registry"])
