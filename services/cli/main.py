@@ -1,5 +1,6 @@
 """The `kamkap` command. Each command imports what it needs when it runs, so that help is quick."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,10 +30,12 @@ def up(
     ] = True,
 ) -> None:
     """เปิดทุกอย่างบนพอร์ตเดียว · Start everything on one port."""
-    from services.cli.running import stated_settings
+    from services.cli.running import end, stated_settings
     from services.cli.up import run_up
 
-    run_up(stated_settings(port=port, home=home), demo=demo)
+    # A person reads the terminal: what goes as it should is not told there.
+    level = os.environ.get("KAMKAP_LOG_LEVEL") or "warning"
+    end(lambda: run_up(stated_settings(port=port, home=home, log_level=level), demo=demo))
 
 
 @app.command()
@@ -100,8 +103,9 @@ def load(
     address: Annotated[str | None, typer.Option("--to", help="ที่อยู่ · base address")] = None,
 ) -> None:
     """ส่งเหตุการณ์ผ่านประตูสาธารณะ · Send events through the public door."""
-    from services.cli.load import Door, run_import, run_load
+    from services.cli.load import Door, run_load
     from services.cli.running import end, tool_settings
+    from services.cli.take_over import run_import
 
     if archive:
         end(lambda: run_import(tool_settings(), files))

@@ -10,11 +10,14 @@ import httpx
 import uvloop
 
 from services.agent.archive import BrokenLine, UnknownShape
+from services.agent.importing import Moved, NotOpened
+from services.agent.network import ImportUnderWay, NotApplied
 from services.cli.refusal import Refusal
 from services.embedded.home import Home, HomeInUse
 from services.embedded.postgres import PostgresDidNotStart
 from services.eventlog.connection import LOST
 from services.eventlog.log import LogMisconfigured, LogUnavailable
+from services.eventlog.store import StoreUnavailable
 from services.identity.identity import UnknownIdentity
 from services.operation import logs
 from services.operation.serving import AddressTaken
@@ -28,14 +31,19 @@ _IN_THE_WAY = (
     BadSettings,
     BrokenLine,
     HomeInUse,
+    ImportUnderWay,
     LogMisconfigured,
     LogUnavailable,
+    Moved,
+    NotApplied,
+    NotOpened,
     OutdatedReadModel,
     PostgresDidNotStart,
     Refusal,
     UnknownIdentity,
     UnknownReadModel,
     UnknownShape,
+    StoreUnavailable,
     httpx.HTTPError,
 )
 _STOPPED = 130

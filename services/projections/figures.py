@@ -71,6 +71,7 @@ def show(lag: Lag, metrics: Metrics) -> None:
     metrics.lag.labels(STATUS_TOPIC).set(lag.status)
     metrics.lag.labels(DECISIONS_TOPIC).set(lag.decisions)
     metrics.freshness_seconds.set(lag.waited_seconds)
+    metrics.unpublished.set(lag.unpublished)
     metrics.quarantined.set(lag.quarantined)
     for model, facts in lag.parked.items():
         metrics.parked.labels(model).set(facts)
