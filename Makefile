@@ -12,7 +12,7 @@ help: ## list the targets
 setup: $(VENV)/.installed ## make .venv with the locked dependencies
 
 $(VENV)/.installed: requirements.lock pyproject.toml deploy/setup/find-python
-	@test -n "$(PYTHON)" || { echo "Kamkap needs Python 3.12 or newer. On Debian or Ubuntu: apt-get install python3"; exit 1; }
+	@test -n "$(PYTHON)" || { deploy/setup/find-python why >&2; exit 1; }
 	@deploy/setup/install "$(PYTHON)" "$(VENV)"
 	@touch $@
 
