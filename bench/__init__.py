@@ -1,0 +1,1 @@
+"""Measurements: ours, a floor taken in the same run on the same servers, and the ratio."""

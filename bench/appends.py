@@ -1,0 +1,145 @@
+"""Row 3: durable appends, against the recorder of the package `eventsourcing`."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+
+from bench import country
+from bench.measuring import Row, interleaved
+from bench.network import Network, Servers, network_of
+from bench.size import Size
+from schemas.envelope import STATUS_TOPIC, Envelope, to_headers
+from services.embedded.postgres import OWNER
+from services.eventlog.homes import EMBEDDED
+from services.eventlog.log import Message
+from services.eventlog.store import Decision, DecisionStore, NewEvent
+
+REACH = "8 × eventsourcing"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """So many writers at once, each appending so many events at a time."""
+
+    writers: int
+    events: int
+    total: int
+
+    @property
+    def rounds(self) -> int:
+        """Appends of one writer."""
+        return max(1, self.total // (self.writers * self.events))
+
+    @property
+    def appended(self) -> int:
+        """Events of all writers."""
+        return self.rounds * self.writers * self.events
+
+
+async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
+    """Events a second for the log and for the decision store."""
+    async with network_of(servers) as network:
+        store = DecisionStore(network.pool)
+        with closing(_datastore(network)) as datastore:
+            recorder = PostgresApplicationRecorder(datastore, events_table_name="stored_events")
+            recorder.create_table()
+            for writers, events in ((32, 1), (8, 100)):
+                shape = Shape(writers, events, size.append_events * (1 if events == 1 else 4))
+                for name, ours in (
+                    ("appends to the log", _to_log(network, shape)),
+                    ("appends to the decision store", _to_store(store, shape)),
+                ):
+                    pair = await interleaved(ours, _to_peer(recorder, shape), runs=size.runs)
+                    yield pair.row(
+                        f"{name}, {writers} × {events}",
+                        EMBEDDED,
+                        reach=REACH,
+                        unit="events/s",
+                        conditions=(
+                            f"{writers} writers, {events} events an append, ~190 bytes of data, "
+                            f"fsync on; {shape.appended:,} events a run; peer: "
+                            "PostgresApplicationRecorder, a thread and a connection a writer, "
+                            "its table lock and version check on"
+                        ),
+                    )
+        await store.close()
+
+
+def _to_log(network: Network, shape: Shape) -> Callable[[], Awaitable[float]]:
+    async def writer(nth: int) -> None:
+        source = country.source_of(country.PROVINCES[nth])
+        for _ in range(shape.rounds):
+            batch = [_message(source) for _ in range(shape.events)]
+            await network.log.append(STATUS_TOPIC, {nth: batch}, timeout=30)
+
+    return lambda: _rate(shape, writer)
+
+
+def _to_store(store: DecisionStore, shape: Shape) -> Callable[[], Awaitable[float]]:
+    async def writer(_nth: int) -> None:
+        stream = f"stream-{next(_numbers)}"
+        for turn in range(shape.rounds):
+            new = [NewEvent(_envelope("/network"), _data()) for _ in range(shape.events)]
+            done = await store.append(Decision(stream, turn * shape.events, new), timeout=30)
+            assert done.verdict == "appended"
+
+    return lambda: _rate(shape, writer)
+
+
+async def _rate(shape: Shape, writer: Callable[[int], Awaitable[None]]) -> float:
+    began = time.perf_counter()
+    await asyncio.gather(*(writer(nth) for nth in range(shape.writers)))
+    return shape.appended / (time.perf_counter() - began)
+
+
+def _to_peer(recorder: PostgresApplicationRecorder, shape: Shape) -> Callable[[], Awaitable[float]]:
+    def writer() -> None:
+        stream = uuid.uuid4()
+        for turn in range(shape.rounds):
+            first = turn * shape.events + 1
+            new = [
+                StoredEvent(stream, version, "situation.reported.v1", _data())
+                for version in range(first, first + shape.events)
+            ]
+            recorder.insert_events(new)
+
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(shape.writers) as threads:
+            began = time.perf_counter()
+            await asyncio.gather(
+                *(loop.run_in_executor(threads, writer) for _ in range(shape.writers))
+            )
+            return shape.appended / (time.perf_counter() - began)
+
+    return run
+
+
+def _datastore(network: Network) -> PostgresDatastore:
+    database, _, host = (network.settings.database_url or "").rpartition("?host=")
+    return PostgresDatastore(
+        database.rpartition("/")[2], host, 5432, OWNER, "", pool_size=32, max_waiting=64
+    )
+
+
+def _message(source: str) -> Message:
+    return Message(source.encode(), _data(), to_headers(_envelope(source)))
+
+
+def _envelope(source: str) -> Envelope:
+    return Envelope(
+        id=f"a{next(_numbers)}", source=source, type="situation.reported.v1", time=country.BEGIN
+    )
+
+
+def _data() -> bytes:
+    return country.data_of("TH-83", 7).encode()

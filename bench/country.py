@@ -1,0 +1,132 @@
+"""The country that is measured: 77 provinces with a centre each, eight deputies, one flood."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from schemas.envelope import Envelope
+
+BEGIN = datetime.now(UTC) - timedelta(days=1)
+PROVINCES = [f"TH-{code}" for code in range(10, 87)]
+DEPUTIES = [f"deputy-{nth}" for nth in range(8)]
+INCIDENT = "flood-2568"
+CENTRES = [f"poc:{province}" for province in PROVINCES]
+CENTRAL = "/centres/doc/moi.ddpm"
+
+type Event = tuple[Envelope, bytes]
+
+
+def registry() -> list[Event]:
+    """The registrations and the one order that make the country."""
+    return [_registered(nth, type_, data) for nth, (type_, data) in enumerate(_entries())]
+
+
+def _entries() -> Iterator[tuple[str, dict[str, object]]]:
+    for code in PROVINCES:
+        yield "province.registered.v1", {"province": code, "name_th": code, "name_en": code}
+    yield "ministry.registered.v1", {"ministry": "moi", "name_th": "กระทรวงมหาดไทย"}
+    yield from (("centre.registered.v1", {"name_th": "ศูนย์", **centre}) for centre in _centres())
+    yield "precedence.set.v1", {"sources": ["doc:moi.ddpm", "poc", "PMOC", "MOC", "DOC"]}
+    for deputy in DEPUTIES:
+        yield "deputy.registered.v1", {"deputy": deputy, "name_th": deputy}
+        yield (
+            "tenure.registered.v1",
+            {
+                "tenure": f"{deputy}.1",
+                "deputy": deputy,
+                "office": "deputy_pm",
+                "valid_from": "2024-01-01",
+            },
+        )
+    yield "network.opened.v1", {"opened_at": (BEGIN - timedelta(days=30)).isoformat()}
+    yield "order.issued.v1", _order()
+
+
+def _centres() -> Iterator[dict[str, object]]:
+    yield {"centre": "pmoc", "level": "PMOC"}
+    yield {"centre": "moc:moi", "level": "MOC", "ministry": "moi", "parent": "pmoc"}
+    yield {"centre": "doc:moi.ddpm", "level": "DOC", "ministry": "moi", "parent": "moc:moi"}
+    for code in PROVINCES:
+        yield {"centre": f"poc:{code}", "level": "POC", "province": code, "parent": "moc:moi"}
+
+
+def _order() -> dict[str, object]:
+    # Bangkok, TH-10, lies outside the scheme of areas.
+    areas = [
+        {"dimension": "area", "target": code, "deputy": deputy_of(code), "power": "area"}
+        for code in PROVINCES[1:]
+    ]
+    return {
+        "number": "1/2568",
+        "kind": "mixed",
+        "scope": "complete",
+        "effective_from": date(2024, 1, 1).isoformat(),
+        "assignments": areas,
+    }
+
+
+def _registered(nth: int, type_: str, data: dict[str, object]) -> Event:
+    envelope = Envelope(id=f"r{nth}", source="/centres/pmoc", type=type_, time=BEGIN)
+    return envelope, json.dumps({"source": "bench", **data}).encode()
+
+
+def deputy_of(province: str) -> str:
+    """Who oversees the province."""
+    return DEPUTIES[PROVINCES.index(province) % len(DEPUTIES)]
+
+
+def opening() -> Event:
+    """The flood, in every province."""
+    data = {
+        "incident": INCIDENT,
+        "hazard": "flood",
+        "title_th": "อุทกภัย",
+        "severity": "severe",
+        "provinces": PROVINCES,
+    }
+    envelope = Envelope(
+        id="opening", source=CENTRAL, type="incident.opened.v1", time=BEGIN - timedelta(hours=1)
+    )
+    return envelope, json.dumps(data).encode()
+
+
+def source_of(province: str) -> str:
+    """The province's centre as the source of events."""
+    return f"/centres/poc/{province}"
+
+
+def report(province: str, nth: int, prefix: str) -> bytes:
+    """A situation report in structured mode, about 420 bytes: `nth` makes its id and its time."""
+    time = (BEGIN + timedelta(milliseconds=nth)).isoformat()
+    return (
+        f'{{"specversion":"1.0","id":"{prefix}-{nth:09d}","source":"/centres/poc/{province}",'
+        f'"type":"situation.reported.v1","time":"{time}","subject":"provinces/{province}",'
+        f'"sequence":"{nth:010d}","data":{data_of(province, nth)}}}'
+    ).encode()
+
+
+def event(province: str, nth: int, prefix: str) -> Event:
+    """The same report as an envelope and its data."""
+    envelope = Envelope(
+        id=f"{prefix}-{nth:09d}",
+        source=source_of(province),
+        type="situation.reported.v1",
+        time=BEGIN + timedelta(milliseconds=nth),
+        subject=f"provinces/{province}",
+        sequence=f"{nth:010d}",
+    )
+    return envelope, data_of(province, nth).encode()
+
+
+def data_of(province: str, nth: int) -> str:
+    """What the report says."""
+    return (
+        f'{{"incident":"{INCIDENT}","place":"{province}","dead":{nth % 7},'
+        f'"injured":{nth % 900},"displaced":{nth % 50_000},"households":{nth % 9_000},'
+        f'"damage_baht":"{nth % 1_000_000}.50","note":"ระดับน้ำทรงตัว"}}'
+    )
+
+
+def reports(province: str, numbers: Sequence[int], prefix: str) -> bytes:
+    """Reports as NDJSON."""
+    return b"\n".join(report(province, nth, prefix) for nth in numbers)

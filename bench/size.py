@@ -1,0 +1,40 @@
+"""How much is measured: the published size, and a small one that only proves that it works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """Events, seconds and runs of each row."""
+
+    runs: int
+    ingest_events: int
+    single_posts: int
+    append_events: int
+    projected_events: int
+    open_seconds: int
+    history: int
+    """Events of history under the reads; the long history has five times as many."""
+    million: int
+
+
+FULL = Size(
+    runs=5,
+    ingest_events=40_000,
+    single_posts=4_000,
+    append_events=6_400,
+    projected_events=20_000,
+    open_seconds=20,
+    history=1_000_000,
+    million=1_000_000,
+)
+QUICK = Size(
+    runs=1,
+    ingest_events=5_000,
+    single_posts=500,
+    append_events=1_600,
+    projected_events=6_000,
+    open_seconds=4,
+    history=20_000,
+    million=20_000,
+)
