@@ -14,15 +14,17 @@ from services.operation.problems import Text
 
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 # An unescaped + of a query string arrives as a space; nothing else can be meant by it here.
-_TIME = re.compile(
-    r"(\d{4})-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+ -]\d{2}:\d{2})"
-)
-_NAIVE = re.compile(r"(\d{4})-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
+_TIME = re.compile(r"(\d{4})-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+ -]\d{2}:\d{2})")
+_NAIVE = re.compile(r"(\d{4})-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
+# RFC 3339 knows leap seconds, the calendar here does not.
+_LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 _FIRST_YEAR = 1800
 _FIRST_BUDDHIST_YEAR = 2400
 _ERA = 543
 _A_MOMENT = timedelta(microseconds=1)
-_DATE_OR_TIME = {"anyOf": [{"format": "date-time"}, {"format": "date"}]}
+_DATE_OR_TIME = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+}
 
 AsOf = Annotated[
     str | None,
@@ -105,7 +107,7 @@ def moment_of(text: str, parameter: str) -> datetime:
     if text[offset] == " ":
         text = f"{text[:offset]}+{text[offset + 1 :]}"
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        return datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", text.upper())).astimezone(UTC)
     except ValueError:
         raise _not_a_moment(text, parameter) from None
 

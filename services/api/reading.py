@@ -184,59 +184,63 @@ async def ask(
     Raises:
         Problem: 400 for a bad token; 503 while `after` has not been reached.
     """
-    now = resources.clock()
     if asked.after is not None:
         await _wait(resources, asked.after)
+    asking = _Asking(resources, identity, asked, resources.clock())
     async with AsyncExitStack() as stack:
         try:
             connection = await stack.enter_async_context(snapshot_of(resources.pool))
-            put = await _put(resources, connection, identity, asked, pinned, now)
+            put = await asking.put(connection, pinned)
         except Lacking as lacking:
             # The snapshot of this transaction would never get further.
             await stack.aclose()
-            await resources.progress.reach(
-                lacking.ends, timeout=resources.patience.catch_up_seconds
-            )
+            timeout = resources.patience.catch_up_seconds
+            await resources.progress.reach(lacking.ends, timeout=timeout)
             connection = await stack.enter_async_context(snapshot_of(resources.pool))
-            put = await _put_settled(resources, connection, identity, asked, now)
+            put = await asking.put_settled(connection)
         yield put
 
 
-async def _put(
-    resources: Resources,
-    connection: Connection,
-    identity: Identity,
-    asked: Pair,
-    pinned: Pinned | None,
-    now: datetime,
-) -> Question:
-    seen = await snapshot(connection)
-    live = await resources.reference.at(connection, seen, Live())
-    if pinned is not None:
-        known = Knowing(pinned.moment.known, pinned.known_at)
-        moment = pinned.moment
-    else:
-        known = await knowing(connection, asked, live.registry, seen, now=now)
-        moment = Moment(asked.as_of or now, known.known, asked.realm)
-    reference = await resources.reference.at(connection, seen, moment.known)
-    return Question(
-        resources, connection, identity, moment, known.known_at, seen, live.registry, reference
-    )
+@dataclass(frozen=True)
+class _Asking:
+    """Who asks for which pair, and when."""
 
+    resources: Resources
+    identity: Identity
+    asked: Pair
+    now: datetime
 
-async def _put_settled(
-    resources: Resources,
-    connection: Connection,
-    identity: Identity,
-    asked: Pair,
-    now: datetime,
-) -> Question:
-    try:
-        return await _put(resources, connection, identity, asked, None, now)
-    except Lacking:
-        known = await settled(connection, asked, now=now)
-        pinned = Pinned(Moment(asked.as_of or now, known.known, asked.realm), known.known_at, ())
-        return await _put(resources, connection, identity, asked, pinned, now)
+    async def put(self, connection: Connection, pinned: Pinned | None) -> Question:
+        """The question for the pair asked for, or for the one a cursor has kept."""
+        seen = await snapshot(connection)
+        cache = self.resources.reference
+        live = (await cache.at(connection, seen, Live())).registry
+        if pinned is None:
+            known = await knowing(connection, self.asked, live, seen, now=self.now)
+            pinned = self._pinned(known)
+        reference = await cache.at(connection, seen, pinned.moment.known)
+        return Question(
+            self.resources,
+            connection,
+            self.identity,
+            pinned.moment,
+            pinned.known_at,
+            seen,
+            live,
+            reference,
+        )
+
+    async def put_settled(self, connection: Connection) -> Question:
+        """The question for the pair asked for, or for the last tick before it that is applied."""
+        try:
+            return await self.put(connection, None)
+        except Lacking:
+            known = await settled(connection, self.asked, now=self.now)
+            return await self.put(connection, self._pinned(known))
+
+    def _pinned(self, known: Knowing) -> Pinned:
+        moment = Moment(self.asked.as_of or self.now, known.known, self.asked.realm)
+        return Pinned(moment, known.known_at, ())
 
 
 async def _wait(resources: Resources, token: str) -> None:

@@ -24,6 +24,7 @@ def at(text: str) -> datetime:
 def test_a_time_means_itself_whatever_its_offset() -> None:
     assert moment_of("2004-12-26T10:00:00+07:00", "as_of") == at("2004-12-26T03:00:00+00:00")
     assert moment_of("2004-12-26t03:00:00.5z", "as_of") == at("2004-12-26T03:00:00.500000+00:00")
+    assert moment_of("2005-12-31T23:59:60Z", "as_of") == at("2005-12-31T23:59:59+00:00")
     assert moment_of("2004-12-26T10:00-05:00", "as_of") == at("2004-12-26T15:00:00+00:00")
 
 
