@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Table
 
 from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, STATUS_TOPIC
+from services.eventlog.decisions import position_of
 from services.eventlog.log import Record
 from services.projections.admission import Admission, Arrival, admit, read_arrival
 from services.projections.fact import KEEP_ONCE, Fact, ReadModel
@@ -64,11 +65,6 @@ def _arrival(record: Record) -> Arrival:
     if record.topic == STATUS_TOPIC:
         return read_arrival(record.partition, record.offset, record.headers, record.value)
     return read_arrival(DECISIONS_SLOT, position_of(record), record.headers, record.value)
-
-
-def position_of(decision: Record) -> int:
-    """The decision's position in the store, as the relay wrote it on the message."""
-    return next(int(value) for name, value in decision.headers if name == "ce_position")
 
 
 async def apply(

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import asyncpg
 
 from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, STATUS_TOPIC
+from services.eventlog.decisions import position_of
 from services.eventlog.log import Log, Record
 from services.projections import schemas
 from services.projections.admission import Admission, Admit, Recall
-from services.projections.apply import apply, position_of, read
+from services.projections.apply import apply, read
 from services.projections.models import MODELS
 from services.projections.schemas import ALL, EVENTS, Target
 

@@ -12,10 +12,12 @@ import asyncpg
 import structlog
 
 from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, SLOTS, STATUS_TOPIC
+from services.eventlog.connection import LOST
+from services.eventlog.decisions import fresh
 from services.eventlog.log import Log, LogUnavailable, Reader, Record
 from services.projections import schemas
 from services.projections.admission import Admit
-from services.projections.apply import Read, apply, position_of, read
+from services.projections.apply import Read, apply, read
 from services.projections.leases import RENEW_SECONDS, Fenced, Lease, Leases
 from services.projections.models import MODELS
 from services.projections.schemas import EVENTS, Target
@@ -24,22 +26,10 @@ BATCH = 2_000
 _WAIT_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
 _NOTIFY = "SELECT pg_notify('progress', '')"
-_TRANSIENT = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    OSError,
-)
+_TRANSIENT = (*LOST, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LIVE = Target(MODELS)
 
 logger = structlog.get_logger()
-
-
-class DecisionGap(Exception):
-    """The topic `decisions` skips a position: the log is not this store's, or lost something."""
 
 
 class Worker:
@@ -131,15 +121,8 @@ class Worker:
         if self._topic == STATUS_TOPIC:
             return {r.partition: (r.offset + 1, r.offset + 1) for r in records}, read(records)
         expected = self._held[DECISIONS_SLOT].next_position
-        fresh = []
-        for record in records:
-            # A relay may publish a decision twice; it never skips one.
-            if (position := position_of(record)) == expected:
-                fresh.append(record)
-                expected += 1
-            elif position > expected:
-                raise DecisionGap(f"expected position {expected}, found {position}")
-        return {DECISIONS_SLOT: (expected, records[-1].offset + 1)}, read(fresh)
+        new = fresh(records, expected)
+        return {DECISIONS_SLOT: (expected + len(new), records[-1].offset + 1)}, read(new)
 
 
 async def prepare(pool: asyncpg.Pool) -> None:
