@@ -1,0 +1,267 @@
+"""Centres that speak while things break: seeded, stubborn, and keeping their own record."""
+
+import asyncio
+import itertools
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import httpx
+
+from schemas.events.registry import DepartmentRegistered
+from services.eventlog.store import Decision, DecisionStore, StoreUnavailable
+from tests.faults.oracle import Acknowledged, Json
+from tests.faults.system import NATIONAL, PROVINCES, System, new_event
+
+SHARED = "flood-of-all"
+_FIGURES = ("dead", "injured", "missing", "displaced", "households")
+_BATCH = "application/cloudevents-batch+json"
+_PATIENCE_SECONDS = 180
+LARGE = 40
+"""So many events make a request large."""
+
+_LATE = timedelta(hours=6)
+
+
+@dataclass
+class Centre:
+    """A centre's events to come, by its own dice; ids and times never repeat by chance."""
+
+    name: str
+    province: str
+    dice: random.Random
+    said: list[Json] = field(default_factory=list)
+    owed: list[Json] = field(default_factory=list)
+    """Originals whose correction is sent before them."""
+    opened: list[str] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def source(self) -> str:
+        """What it calls itself in its events."""
+        return "/centres/" + self.name.replace(":", "/")
+
+    def request(self) -> list[Json]:
+        """The events of the next request: new ones, doubles, and what was owed."""
+        size = self.dice.choice([1, 2, 5, 10, 40, 120])
+        owed, self.owed = self.owed, []
+        events = [*owed, *(self._next() for _ in range(size))]
+        self.said += events
+        return events
+
+    def _next(self) -> Json:
+        if self.said and self.dice.random() < 0.10:
+            return self.dice.choice(self.said)
+        if self.said and self.dice.random() < 0.02:
+            return self._contradicting()
+        made = (self._report, self._report, self._incident, self._version, self._heartbeat)
+        return self.dice.choices(made, weights=(50, 20, 8, 10, 2))[0]()
+
+    def _event(self, type_: str, data: Json, **attributes: str) -> Json:
+        number = next(self._numbers)
+        # A microsecond of its own for each: no two events of a centre ever tie.
+        time = datetime.now(UTC).replace(microsecond=number % 1_000_000)
+        late = _LATE * self.dice.random() if self.dice.random() < 0.3 else timedelta()
+        return {
+            "specversion": "1.0",
+            "id": f"{type_.split('.')[0]}-{number}",
+            "source": self.source,
+            "type": type_,
+            "time": (time - timedelta(seconds=round(late.total_seconds()))).isoformat(),
+            "subject": f"provinces/{self.province}",
+            "data": data,
+            **attributes,
+        }
+
+    def _stated(self) -> Json:
+        names = self.dice.sample(_FIGURES, self.dice.randint(1, 3))
+        incident = self.dice.choice([SHARED, *self.opened[-3:]])
+        return {
+            "incident": incident,
+            "place": self.province,
+            **{name: self.dice.randrange(10_000) for name in names},
+        }
+
+    def _report(self) -> Json:
+        return self._event("situation.reported.v1", self._stated())
+
+    def _heartbeat(self) -> Json:
+        return self._event("heartbeat.sent.v1", {"status": "ok"})
+
+    def _incident(self) -> Json:
+        if self.opened and self.dice.random() < 0.6:
+            incident = self.dice.choice(self.opened)
+            verb = self.dice.choice(["updated", "closed"])
+            data = {"severity": "severe"} if verb == "updated" else {"reason": "over"}
+            return self._event(f"incident.{verb}.v1", {"incident": incident, **data})
+        incident = f"{self.province}.{len(self.opened) + 1}"
+        self.opened.append(incident)
+        return self._event("incident.opened.v1", opening(incident, [self.province]))
+
+    def _version(self) -> Json:
+        """A correction or a withdrawal; of a report to come as often as of one that is there."""
+        reports = [event for event in self.said if event["type"] == "situation.reported.v1"]
+        if not reports or self.dice.random() < 0.5:
+            original = self._report()
+            self.owed.append(original)
+        else:
+            original = self.dice.choice(reports)
+        if self.dice.random() < 0.2:
+            withdrawn = {"reason": "an error"}
+            return self._event("event.withdrawn.v1", withdrawn, originalid=original["id"])
+        corrected = {**original["data"], "dead": self.dice.randrange(10_000)}
+        data = {
+            "corrected_type": original["type"],
+            "corrected_data": corrected,
+            "reason": "counted again",
+        }
+        return self._event("event.corrected.v1", data, originalid=original["id"])
+
+    def _contradicting(self) -> Json:
+        """Other content under an id that is taken."""
+        reports = [event for event in self.said if event["type"] == "situation.reported.v1"]
+        if not reports:
+            return self._report()
+        return {**self.dice.choice(reports), "data": self._stated()}
+
+
+def opening(incident: str, provinces: Sequence[str]) -> Json:
+    """The data that open an incident."""
+    return {
+        "incident": incident,
+        "hazard": "flood",
+        "title_th": "น้ำท่วม",
+        "severity": "moderate",
+        "provinces": list(provinces),
+    }
+
+
+@dataclass
+class Load:
+    """All the clients of one storm."""
+
+    system: System
+    seed: int
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    large_begins: asyncio.Event = field(default_factory=asyncio.Event)
+    """Wakes those who wait whenever a request of many events is sent."""
+    refusals: int = 0
+    """Answers that were not 202, and connections that broke."""
+    reads: int = 0
+
+    async def run(self) -> None:
+        """Everybody speaks until it is stopped, and all that was said is acknowledged."""
+        async with asyncio.TaskGroup() as group:
+            for place, province in enumerate(PROVINCES):
+                centre = Centre(f"poc:{province}", province, random.Random(self.seed + place))
+                group.create_task(self._speak(centre))
+            group.create_task(self._decide())
+            group.create_task(self._read())
+
+    async def open_shared_incident(self) -> None:
+        """The incident that every province reports on is open."""
+        ministry = Centre(NATIONAL, "TH", random.Random(self.seed))
+        event = ministry._event("incident.opened.v1", opening(SHARED, PROVINCES))
+        event.pop("subject")
+        await self._say(ministry, [event])
+
+    async def _speak(self, centre: Centre) -> None:
+        while not self.stopping.is_set():
+            await self._say(centre, centre.request())
+            await self._pause(centre.dice.uniform(0.05, 0.5))
+        if centre.owed:
+            await self._say(centre, centre.owed)
+
+    async def _pause(self, seconds: float) -> None:
+        """The pace of the load: ends early when the load does."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _say(self, centre: Centre, events: list[Json]) -> None:
+        """Send the same events until they are acknowledged, and write down what was."""
+        headers = {
+            "Authorization": f"Bearer {self.system.token(centre.name)}",
+            "Content-Type": _BATCH,
+        }
+        body = json.dumps(events).encode()
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                if len(events) >= LARGE:
+                    self.large_begins.set()
+                    self.large_begins.clear()
+                answer = await self._post(body, headers)
+                if answer is not None and answer.status_code == 202:
+                    break
+                self.refusals += 1
+                await asyncio.sleep(0.2)
+        self._note(events, answer.json())
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
+        """The door's answer; None when the connection broke and nobody knows."""
+        try:
+            answer = await self.system.client.post(
+                f"{self.system.door}/v1/events", content=body, headers=headers
+            )
+        except httpx.TransportError:
+            return None
+        assert answer.status_code in (202, 503), f"{answer.status_code}: {answer.text}"
+        assert answer.status_code == 202 or "retry-after" in answer.headers, answer.text
+        return answer
+
+    def _note(self, events: list[Json], answer: Json) -> None:
+        refused = {line["index"]: line["problem"] for line in answer["rejected"]}
+        for problem in refused.values():
+            assert problem["type"].endswith("conflict"), problem
+        taken = [event for index, event in enumerate(events) if index not in refused]
+        assert answer["accepted"] + answer["duplicates"] == len(taken), answer
+        self.acknowledged.events += taken
+
+    async def _decide(self) -> None:
+        """Somebody registers departments, so that the relay has something to carry."""
+        async with asyncpg.create_pool(self.system.dsn, min_size=0, max_size=2) as pool:
+            store = DecisionStore(pool)
+            for number in itertools.count(1):
+                if self.stopping.is_set():
+                    break
+                await self._register(store, number)
+                await self._pause(0.3)
+            await store.close()
+
+    async def _register(self, store: DecisionStore, number: int) -> None:
+        registered = DepartmentRegistered(
+            department=f"d{number}", ministry="moi", name_th="กรม", source="test"
+        )
+        new = new_event(registered, id_=f"department-{number}")
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                try:
+                    done = await store.append(Decision(f"department/{number}", 0, [new]))
+                except StoreUnavailable:
+                    await asyncio.sleep(0.2)
+                    continue
+                assert done.verdict in ("appended", "duplicate"), done
+                self.acknowledged.decisions.append((new.envelope.source, new.envelope.id))
+                return
+
+    async def _read(self) -> None:
+        """Somebody reads all the time: an answer, or a clear word that there is none."""
+        headers = {"Authorization": f"Bearer {self.system.token('pm')}"}
+        for province in itertools.cycle(PROVINCES):
+            if self.stopping.is_set():
+                return
+            try:
+                answer = await self.system.client.get(
+                    f"{self.system.gateway}/v1/provinces/{province}/situation", headers=headers
+                )
+            except httpx.TransportError:
+                answer = None
+            assert answer is None or answer.status_code in (200, 503), answer.text
+            self.reads += answer is not None and answer.status_code == 200
+            await self._pause(0.25)

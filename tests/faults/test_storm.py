@@ -1,0 +1,131 @@
+"""kill -9 of everything, at seeded random moments, under load: nothing is lost or counted twice."""
+
+import asyncio
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import get_args
+
+import asyncpg
+import pytest
+
+from tests.faults.judgement import complaints, judge
+from tests.faults.load import Load
+from tests.faults.processes import until
+from tests.faults.system import LogHome, System, open_system
+
+LEAST_KILLS = 20
+_PATIENCE_SECONDS = 150
+_BETWEEN_SECONDS = 1.5
+
+
+def schedule(home: LogHome, dice: random.Random, rounds: int) -> list[str]:
+    """Who is killed, in which order: each so often, and twenty in all."""
+    victims = ["ingest", "projections", "timers", "relay", "api", "postgres"]
+    if home != "postgres":
+        victims.append("broker")
+    kills = victims * rounds
+    while len(kills) < LEAST_KILLS:
+        kills.append(dice.choice(victims))
+    dice.shuffle(kills)
+    return kills
+
+
+@dataclass
+class Storm:
+    """Kills one after the other, while the one before is still coming back."""
+
+    system: System
+    load: Load
+    dice: random.Random
+    kills: Counter[str] = field(default_factory=Counter)
+    _returning: asyncio.Task[None] | None = None
+
+    async def run(self, victims: Sequence[str]) -> None:
+        """All of them were killed, and the servers among them serve again."""
+        for victim in victims:
+            # Part of the dice, not of a condition: the moment is random.
+            await asyncio.sleep(self.dice.uniform(0, _BETWEEN_SECONDS))
+            await self._kill(victim)
+            sys.stdout.write(f"{asyncio.get_running_loop().time():.1f} {victim} killed\n")
+            self.kills[victim] += 1
+        await self._returned()
+
+    async def _kill(self, victim: str) -> None:
+        if victim in ("postgres", "broker"):
+            await self._returned()
+        match victim:
+            case "postgres":
+                self._returning = asyncio.create_task(self.system.kill_postgres())
+            case "broker":
+                number = await self._leader()
+                await self._busy()
+                self._returning = asyncio.create_task(self.system.kill_broker(number))
+            case _:
+                process = self.dice.choice(self.system.named(victim))
+                await until(process.answers, what=f"{process.name} answers")
+                if victim == "ingest":
+                    await self._busy()
+                await process.kill()
+
+    async def _returned(self) -> None:
+        """The server that was killed last serves again."""
+        if self._returning is not None:
+            await self._returning
+
+    async def _busy(self) -> None:
+        """A large request has just been sent, and nobody answered it yet."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await self.load.large_begins.wait()
+        await asyncio.sleep(self.dice.uniform(0, 0.02))
+
+    async def _leader(self) -> int:
+        """The broker that leads a partition with events: of three, the one that hurts."""
+        cluster = self.system.cluster
+        assert cluster is not None
+        busy = await busiest_partition(self.system)
+        described = await asyncio.create_subprocess_exec(
+            *("kcat", "-L", "-J", "-b", cluster.bootstrap, "-t", "status"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await described.communicate()
+        partitions = json.loads(output)["topics"][0]["partitions"]
+        leader: int = partitions[busy]["leader"]
+        return leader
+
+
+async def busiest_partition(system: System) -> int:
+    """The partition with the most events, as far as they are applied."""
+    connection = await asyncpg.connect(system.dsn)
+    try:
+        slot: int = await connection.fetchval(
+            "SELECT slot FROM projections.progress WHERE slot < 64 "
+            "ORDER BY next_position DESC LIMIT 1"
+        )
+    finally:
+        await connection.close()
+    return slot
+
+
+@pytest.mark.parametrize("home", get_args(LogHome.__value__))
+async def test_after_a_storm_of_kills_everything_acknowledged_counts_once(
+    home: LogHome, seed: int, rounds: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dice = random.Random(seed)
+    victims = schedule(home, dice, rounds)
+    async with open_system(home, tmp_path_factory.mktemp("storm")) as system:
+        load = Load(system, seed)
+        await load.open_shared_incident()
+        storm = Storm(system, load, dice)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(load.run())
+            await storm.run(victims)
+            load.stopping.set()
+        counted = await judge(load)
+        told = complaints(system)
+    sys.stdout.write(f"seed {seed}, {home}: {dict(storm.kills)}; {counted}; ended: {told}\n")
+    assert storm.kills.total() >= LEAST_KILLS
+    assert min(storm.kills.values()) >= rounds
