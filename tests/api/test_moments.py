@@ -74,6 +74,11 @@ def test_what_is_no_moment_is_refused_with_what_to_write(text: str, hint: str) -
     assert hint in refused.value.detail.en
 
 
+async def test_an_empty_as_of_is_not_one_left_out() -> None:
+    with pytest.raises(Problem):
+        await pair(as_of="")
+
+
 def test_a_day_of_the_buddhist_era_says_the_year_to_send() -> None:
     with pytest.raises(Problem) as refused:
         day_of_text("2547-12-26", "from")
