@@ -167,14 +167,14 @@ class Load:
         ministry = Centre(NATIONAL, "TH", random.Random(self.seed))
         event = ministry._event("incident.opened.v1", opening(SHARED, PROVINCES))
         event.pop("subject")
-        await self._say(ministry, [event])
+        await self.say(ministry, [event])
 
     async def _speak(self, centre: Centre) -> None:
         while not self.stopping.is_set():
-            await self._say(centre, centre.request())
+            await self.say(centre, centre.request())
             await self._pause(centre.dice.uniform(0.05, 0.5))
         if centre.owed:
-            await self._say(centre, centre.owed)
+            await self.say(centre, centre.owed)
 
     async def _pause(self, seconds: float) -> None:
         """The pace of the load: ends early when the load does."""
@@ -184,7 +184,7 @@ class Load:
         except TimeoutError:
             return
 
-    async def _say(self, centre: Centre, events: list[Json]) -> None:
+    async def say(self, centre: Centre, events: list[Json]) -> None:
         """Send the same events until they are acknowledged, and write down what was."""
         headers = {
             "Authorization": f"Bearer {self.system.token(centre.name)}",

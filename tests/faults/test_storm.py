@@ -27,11 +27,9 @@ def schedule(home: LogHome, dice: random.Random, rounds: int) -> list[str]:
     victims = ["ingest", "projections", "timers", "relay", "api", "postgres"]
     if home != "postgres":
         victims.append("broker")
-    kills = victims * rounds
-    while len(kills) < LEAST_KILLS:
-        kills.append(dice.choice(victims))
-    dice.shuffle(kills)
-    return kills
+    # Round by round: who was killed has some time to come back before it is killed again.
+    kills = [victim for _ in range(rounds) for victim in dice.sample(victims, len(victims))]
+    return kills + dice.sample(victims, max(0, LEAST_KILLS - len(kills)))
 
 
 @dataclass
