@@ -88,7 +88,7 @@ async def pair(
     # What was known at the end of a day includes what became known as it ended; what was so on a
     # day does not include what began with the next.
     known = None if known_at is None else moment_of(known_at, "known_at")
-    so = as_of or known_at
+    so = known_at if as_of is None else as_of
     return Pair(None if so is None else last_of(so, "as_of"), known, realm, after, archive_revision)
 
 
