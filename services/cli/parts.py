@@ -14,7 +14,8 @@ from services.api.process import LOG_CONNECTIONS
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
 from services.eventlog.store import DecisionStore
-from services.identity.issuer import Issuer, discovery_pages, verifier_of
+from services.identity.issuer import Issuer, verifier_of
+from services.identity.pages import discovery_pages
 from services.identity.tokens import Verifier
 from services.ingest import process as ingest_process
 from services.ingest.app import Ingest

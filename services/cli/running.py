@@ -6,46 +6,40 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import NoReturn
 
-import httpx
 import uvloop
 
-from services.agent.archive import BrokenLine, UnknownShape
-from services.agent.importing import Moved, NotOpened
-from services.agent.network import ImportUnderWay, NotApplied
-from services.cli.refusal import Refusal
-from services.embedded.home import Home, HomeInUse
-from services.embedded.postgres import PostgresDidNotStart
-from services.eventlog.connection import LOST
-from services.eventlog.log import LogMisconfigured, LogUnavailable
-from services.eventlog.store import StoreUnavailable
-from services.identity.identity import UnknownIdentity
+from services.embedded.home import Home
 from services.operation import logs
-from services.operation.serving import AddressTaken
-from services.operation.settings import PREFIX, BadSettings, Settings
-from services.projections.rebuild import UnknownReadModel
-from services.projections.schemas import OutdatedReadModel
+from services.operation.settings import PREFIX, Settings
 
-_IN_THE_WAY = (
-    *LOST,
-    AddressTaken,
-    BadSettings,
-    BrokenLine,
-    HomeInUse,
-    ImportUnderWay,
-    LogMisconfigured,
-    LogUnavailable,
-    Moved,
-    NotApplied,
-    NotOpened,
-    OutdatedReadModel,
-    PostgresDidNotStart,
-    Refusal,
-    UnknownIdentity,
-    UnknownReadModel,
-    UnknownShape,
-    StoreUnavailable,
-    httpx.HTTPError,
+IN_THE_WAY = frozenset(
+    {
+        "asyncpg.exceptions._base.InterfaceError",
+        "asyncpg.exceptions._base.PostgresError",
+        "builtins.OSError",
+        "httpx.HTTPError",
+        "services.agent.archive.BrokenLine",
+        "services.agent.archive.UnknownShape",
+        "services.agent.importing.Moved",
+        "services.agent.importing.NotOpened",
+        "services.agent.network.ImportUnderWay",
+        "services.agent.network.NotApplied",
+        "services.cli.refusal.Refusal",
+        "services.embedded.home.HomeInUse",
+        "services.embedded.postgres.PostgresDidNotStart",
+        "services.eventlog.log.LogMisconfigured",
+        "services.eventlog.log.LogUnavailable",
+        "services.eventlog.store.StoreUnavailable",
+        "services.identity.identity.UnknownIdentity",
+        "services.operation.serving.AddressTaken",
+        "services.operation.settings.BadSettings",
+        "services.projections.rebuild.UnknownReadModel",
+        "services.projections.schemas.OutdatedReadModel",
+    }
 )
+"""What a person can do something about. By name: importing all of them takes a second, and a
+command meets few of them."""
+
 _STOPPED = 130
 _IN_THE_WAY_CODE = 2
 
@@ -56,8 +50,16 @@ def end(command: Callable[[], Coroutine[None, None, int]]) -> NoReturn:
         sys.exit(asyncio.run(command(), loop_factory=uvloop.new_event_loop))
     except KeyboardInterrupt:
         sys.exit(_STOPPED)
-    except _IN_THE_WAY as reason:
+    except Exception as reason:
+        if not is_in_the_way(reason):
+            raise
         refuse(reason)
+
+
+def is_in_the_way(reason: Exception) -> bool:
+    """Whether it is said in one line; anything else is our own mistake and shows its trace."""
+    kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(reason).__mro__)
+    return not IN_THE_WAY.isdisjoint(kinds)
 
 
 def refuse(reason: Exception) -> NoReturn:

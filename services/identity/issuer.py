@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from fastapi import APIRouter
 
 from services.identity.identity import Identity
 from services.identity.keys import FetchedKeys, FixedKeys, Keys
@@ -116,23 +115,6 @@ def verifier_of(settings: Settings) -> Verifier:
     else:
         keys = FetchedKeys(settings.jwks_url)
     return Verifier(keys, issuer=settings.issuer, audience=settings.audience)
-
-
-def discovery_pages(issuer: Issuer) -> APIRouter:
-    """The issuer's pages: OpenID Connect discovery and its JWKS."""
-    pages = APIRouter(prefix="/.well-known", include_in_schema=False)
-
-    @pages.get("/openid-configuration")
-    async def discovery() -> dict[str, object]:
-        """Where the keys are."""
-        return issuer.discovery()
-
-    @pages.get("/jwks.json")
-    async def jwks() -> dict[str, list[dict[str, str]]]:
-        """The public key."""
-        return issuer.jwks()
-
-    return pages
 
 
 def _new_key() -> bytes:
