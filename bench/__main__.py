@@ -16,6 +16,7 @@ from bench import appends, freshness, ingest, million, projection, reads, single
 from bench.measuring import Row
 from bench.network import Servers, start_servers
 from bench.size import FULL, QUICK, Size
+from services.operation import logs
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 ROWS: Mapping[str, Callable[[Servers, Size], AsyncIterator[Row]]] = {
@@ -37,6 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(ROWS):
         parser.error(f"no rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    logs.configure("error")
     size = QUICK if options.quick else FULL
     with ExitStack() as opened:
         # In this very thread: the server dies with the thread that started it.

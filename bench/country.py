@@ -9,6 +9,9 @@ from schemas.envelope import Envelope
 BEGIN = datetime.now(UTC) - timedelta(days=1)
 PROVINCES = [f"TH-{code}" for code in range(10, 87)]
 DEPUTIES = [f"deputy-{nth}" for nth in range(8)]
+REPORT_BYTES = 470
+"""A report in structured mode, at most."""
+
 INCIDENT = "flood-2568"
 CENTRES = [f"poc:{province}" for province in PROVINCES]
 CENTRAL = "/centres/doc/moi.ddpm"
@@ -95,13 +98,13 @@ def source_of(province: str) -> str:
     return f"/centres/poc/{province}"
 
 
-def report(province: str, nth: int, prefix: str) -> bytes:
-    """A situation report in structured mode, about 420 bytes: `nth` makes its id and its time."""
+def report(province: str, nth: int, prefix: str, *, padding: int = 0) -> bytes:
+    """A situation report in structured mode, about 370 bytes: `nth` makes its id and its time."""
     time = (BEGIN + timedelta(milliseconds=nth)).isoformat()
     return (
         f'{{"specversion":"1.0","id":"{prefix}-{nth:09d}","source":"/centres/poc/{province}",'
         f'"type":"situation.reported.v1","time":"{time}","subject":"provinces/{province}",'
-        f'"sequence":"{nth:010d}","data":{data_of(province, nth)}}}'
+        f'"sequence":"{nth:010d}","data":{data_of(province, nth, padding)}}}'
     ).encode()
 
 
@@ -118,15 +121,15 @@ def event(province: str, nth: int, prefix: str) -> Event:
     return envelope, data_of(province, nth).encode()
 
 
-def data_of(province: str, nth: int) -> str:
+def data_of(province: str, nth: int, padding: int = 0) -> str:
     """What the report says."""
     return (
         f'{{"incident":"{INCIDENT}","place":"{province}","dead":{nth % 7},'
         f'"injured":{nth % 900},"displaced":{nth % 50_000},"households":{nth % 9_000},'
-        f'"damage_baht":"{nth % 1_000_000}.50","note":"ระดับน้ำทรงตัว"}}'
+        f'"damage_baht":"{nth % 1_000_000}.50","note":"ระดับน้ำทรงตัว{"." * padding}"}}'
     )
 
 
-def reports(province: str, numbers: Sequence[int], prefix: str) -> bytes:
+def reports(province: str, numbers: Sequence[int], prefix: str, *, padding: int = 0) -> bytes:
     """Reports as NDJSON."""
-    return b"\n".join(report(province, nth, prefix) for nth in numbers)
+    return b"\n".join(report(province, nth, prefix, padding=padding) for nth in numbers)

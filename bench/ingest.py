@@ -15,7 +15,7 @@ from services.eventlog.homes import EMBEDDED
 EVENTS = 500
 AIM = 25_000
 CONDITIONS = (
-    "8 connections, NDJSON of 500 reports of ~420 bytes a request, one centre a request, "
+    "8 connections, NDJSON of 500 reports of ~370 bytes a request, one centre a request, "
     "acks=all after fsync, one ingest process, no other load"
 )
 

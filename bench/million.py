@@ -23,7 +23,8 @@ from services.projections.schemas import ALL
 
 BOUND_MB = 300.0
 BODIES = 32
-BODY_BYTES = 16 * 1024 * 1024 - 1_024
+BODY_BYTES = 16 * 1024 * 1024 - 65_536
+LARGE_EVENTS = 4_000
 EVENTS = 500
 _FLAT = 1.1
 _PROCESSES = ("services.ingest", "services.projections", "services.api", "services.relay")
@@ -97,7 +98,7 @@ async def _large_bodies(door: Process, tokens: dict[str, str]) -> Row:
     plan = Plan(
         door.port,
         BODIES * 4,
-        1,
+        LARGE_EVENTS,
         "large",
         tokens,
         connections=BODIES,
@@ -109,7 +110,8 @@ async def _large_bodies(door: Process, tokens: dict[str, str]) -> Row:
     return _memory(
         "memory, 32 bodies of 16 MiB at once",
         watch,
-        f"{BODIES} connections, each four times a body of 16 MiB that is one event too large; "
+        f"{BODIES} connections, each four times a body of 16 MiB, {LARGE_EVENTS:,} reports of "
+        "~4 kB; "
         f"answers {sent.statuses}: 503 with Retry-After is what a door says whose 64 MiB of bodies "
         "in flight are taken",
     )

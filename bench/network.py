@@ -36,7 +36,7 @@ from services.operation.connections import TOPICS
 from services.operation.settings import Settings
 from services.projections.runner import Worker, prepare
 
-START_SECONDS = 30
+START_SECONDS = 120
 _numbers = itertools.count(1)
 
 

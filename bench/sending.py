@@ -32,7 +32,7 @@ class Plan:
     rate: float = 0.0
     provinces: list[str] = field(default_factory=lambda: list(country.PROVINCES))
     body_bytes: int = 0
-    """Above 0: every body is filled up to about so many bytes."""
+    """Above 0: notes are so long that a body of many events has about so many bytes."""
     reads: list[tuple[str, str]] = field(default_factory=list)
     """Paths and tokens that are asked for instead of sending events."""
     probe_port: int = 0
@@ -101,13 +101,12 @@ def get(path: str, token: str) -> bytes:
 def _post(plan: Plan, province: str, nth: int) -> bytes:
     media = "x-ndjson" if plan.events > 1 else "cloudevents+json"
     numbers = range(nth * plan.events, (nth + 1) * plan.events)
+    padding = max(0, plan.body_bytes // plan.events - country.REPORT_BYTES)
     body = (
-        country.reports(province, numbers, plan.prefix)
+        country.reports(province, numbers, plan.prefix, padding=padding)
         if plan.events > 1
         else country.report(province, nth, plan.prefix)
     )
-    if plan.body_bytes:
-        body = body[:-2] + b',"padding":"' + b"x" * (plan.body_bytes - len(body) - 20) + b'"}}'
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: bench\r\n"
         f"Authorization: Bearer {plan.tokens[f'poc:{province}']}\r\n"

@@ -37,7 +37,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             reach="0.5",
             unit="posts/s",
             conditions=(
-                "32 connections, one report of ~420 bytes a request, 77 centres, durable after "
+                "32 connections, one report of ~370 bytes a request, 77 centres, durable after "
                 f"fsync; floor is durable nowhere; {size.single_posts:,} posts a run, no other load"
             ),
         )

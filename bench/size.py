@@ -29,7 +29,7 @@ FULL = Size(
     million=1_000_000,
 )
 QUICK = Size(
-    runs=1,
+    runs=3,
     ingest_events=5_000,
     single_posts=500,
     append_events=1_600,

@@ -4,7 +4,7 @@ Runs inside the caller's transaction, which also moves the progress: rows and pr
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -108,8 +108,10 @@ async def _apply_model(
         if fact.key in parked:
             await _park(connection, model, fact, "an earlier fact of the same key is parked")
     try:
-        async with connection.transaction():
-            await write(connection, target, model, free)
+        # Most models make no row of most batches: those are spared the round trips of a savepoint.
+        if rows := _rows(model, free):
+            async with connection.transaction():
+                await _write_rows(connection, target, model, rows)
     except Exception as problem:
         if not _is_of_the_fact(problem):
             raise
@@ -158,7 +160,15 @@ async def write(
     facts: Sequence[Fact],
 ) -> None:
     """Write the rows that a model makes of these facts. Written twice, they are there once."""
-    rows = _rows(model, facts)
+    await _write_rows(connection, target, model, _rows(model, facts))
+
+
+async def _write_rows(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    target: Target,
+    model: ReadModel,
+    rows: Mapping[Table, Sequence[tuple[object, ...]]],
+) -> None:
     # Facts first: what is computed from them, in the model's other tables, must find them.
     for table in sorted(rows, key=lambda table: ("root_slot" not in table.c, table.name)):
         for statement in model.inserts.get(table.name, (KEEP_ONCE,)):
