@@ -10,34 +10,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from schemas.envelope import Envelope
-from services.agent import network as operator_network
 from services.agent.importing import Archive, Report, import_archive
-from services.api.app import Gateway, create_app
-from services.api.app import Surroundings as GatewaySurroundings
-from services.api.database import readers_of
-from services.eventlog.homes import open_log
-from services.eventlog.log import Log
-from services.eventlog.position import PositionTokens
-from services.eventlog.store import Decision, DecisionStore, NewEvent
+from services.agent.network import Network, open_network
+from services.api.app import create_app
+from services.cli.parts import Parts
+from services.cli.preparation import prepare
+from services.eventlog.store import Decision, NewEvent
 from services.identity.identity import Identity
 from services.identity.issuer import Issuer, verifier_of
-from services.ingest.app import DoorFirst, Ingest
-from services.ingest.app import Surroundings as DoorSurroundings
+from services.ingest.app import DoorFirst
 from services.ingest.describe import router as door_pages
-from services.operation.connections import TOPICS
 from services.operation.metrics import Metrics
 from services.operation.process import Work
 from services.operation.serving import listen, serve
-from services.operation.settings import Role, Settings
-from services.projections import process as projections
-from services.projections import runner
-from services.relay import process as relay
-from services.timers import process as timers
+from services.operation.settings import Settings
 from tests.database import Database
 
 type Json = Any
@@ -50,11 +41,10 @@ _STOP_SECONDS = 15.0
 class System:
     """A network that serves, asked and told over HTTP by whoever a test names."""
 
-    log_url: str
     address: str
     issuer: Issuer
     client: httpx.AsyncClient
-    operator: operator_network.Network
+    operator: Network
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, identity: str) -> str:
@@ -118,95 +108,31 @@ class System:
 @asynccontextmanager
 async def open_system(database: Database, home: Path, *, log_url: str) -> AsyncIterator[System]:
     """A network on this database and log, opened now, ready to take events in."""
+    own = Settings(home=home)
+    settings = own.model_copy(
+        update={
+            "log_url": log_url,
+            "database_url": database.dsn("").replace("//@", "//"),
+            "secret": SecretStr(Fernet.generate_key().decode()),
+        }
+    )
+    await prepare(settings)
     async with AsyncExitStack() as resources:
-        building = _Building(database, log_url, Settings(home=home), resources)
-        operator, store = await building.operator()
+        # The home's own issuer, also beside brokers: they are on this machine too.
+        parts = Parts(settings, resources, Metrics.new(), verifier_of(own))
+        works = await parts.background()
+        door, gateway = await parts.door(), await parts.gateway()
+        network = await parts.network()
+        rest = create_app(gateway, checks=door.checks, routers=[door_pages(door.endpoint)])
         place = resources.enter_context(listen("127.0.0.1", 0))
+        answers = partial(serve, DoorFirst(door.endpoint, rest), place)
+        works = {**works, **door.works, **gateway.works, "answers": answers}
         address = f"http://127.0.0.1:{place.getsockname()[1]}"
-        works = await building.works()
-        works["answers"] = partial(serve, await building.app(works), place)
         client = httpx.AsyncClient(base_url=address, timeout=60)
         await resources.enter_async_context(client)
         async with _running(works):
-            await operator_network.open_network(store, now=datetime.now(UTC))
-            issuer = Issuer.open(building.settings)
-            yield System(log_url, address, issuer, client, operator)
-
-
-@dataclass(frozen=True)
-class _Building:
-    """How the parts are opened, each in the database role it has when it runs alone."""
-
-    database: Database
-    log_url: str
-    settings: Settings
-    resources: AsyncExitStack
-    metrics: Metrics = field(default_factory=Metrics.new)
-    secret: bytes = field(default_factory=Fernet.generate_key)
-
-    async def pool(self, role: Role, size: int) -> asyncpg.Pool:
-        opened = self.database.pool(role, size=size)
-        return await self.resources.enter_async_context(opened)
-
-    async def log(self, pool: asyncpg.Pool) -> Log:
-        log = open_log(self.log_url, pool)
-        self.resources.push_async_callback(log.close)
-        return log
-
-    async def operator(self) -> tuple[operator_network.Network, DecisionStore]:
-        """The operator's way in, and the topics, which are the operator's to make."""
-        pool = await self.pool("kamkap_operator", 6)
-        log = await self.log(pool)
-        await log.ensure(TOPICS)
-        store = DecisionStore(pool)
-        self.resources.push_async_callback(store.close)
-        return operator_network.Network(pool, log, store), store
-
-    async def works(self) -> dict[str, Work]:
-        """What runs behind the door and the gateway."""
-        relaying = await self.pool("kamkap_relay", relay.POOL_SIZE)
-        projecting = await self.pool("kamkap_projections", projections.POOL_SIZE)
-        timing = await self.pool("kamkap_timers", timers.POOL_SIZE)
-        await runner.prepare(projecting)
-        return {
-            **relay.works(relaying, await self.log(relaying), self.metrics),
-            **projections.works(projecting, await self.log(projecting), self.metrics),
-            **timers.works(timing),
-        }
-
-    async def app(self, works: dict[str, Work]) -> DoorFirst:
-        """The door in front of the gateway; their own works are added."""
-        ingest, gateway = await self._door(), await self._gateway()
-        works.update(ingest.works)
-        works.update(gateway.works)
-        pages = [door_pages(ingest.endpoint)]
-        rest = create_app(gateway, checks=ingest.checks, routers=pages)
-        return DoorFirst(ingest.endpoint, rest)
-
-    async def _door(self) -> Ingest:
-        pool = await self.pool("kamkap_ingest", 12)
-        surroundings = DoorSurroundings(
-            name="door-1",
-            pool=pool,
-            log=await self.log(pool),
-            verifier=verifier_of(self.settings),
-            tokens=PositionTokens(self.secret, epoch=1),
-            metrics=self.metrics,
-        )
-        return await self.resources.enter_async_context(Ingest.open(surroundings))
-
-    async def _gateway(self) -> Gateway:
-        reading = readers_of(self.database.dsn("kamkap_api"))
-        log = await self.log(await self.pool("kamkap_api", 2))
-        surroundings = GatewaySurroundings(
-            pool=await self.resources.enter_async_context(reading),
-            log=log,
-            verifier=verifier_of(self.settings),
-            sealing_key=self.secret,
-            epoch=1,
-            metrics=self.metrics,
-        )
-        return Gateway.at(surroundings)
+            await open_network(network.store, now=datetime.now(UTC))
+            yield System(address, Issuer.open(own), client, network)
 
 
 @asynccontextmanager
