@@ -20,8 +20,9 @@ from services.domain.registry import Registry, registry_of
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 
-_REMEMBERED = 64
-_DAYS = 400
+# A registry of the whole state is some megabytes, a day of it some hundred kilobytes.
+_REMEMBERED = 8
+_DAYS = 16
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 _STATE = """

@@ -7,7 +7,6 @@ from tests.api.country import (
     PHANG_NGA,
     PHUKET,
     PRESS,
-    REGISTRAR,
     Country,
     Json,
     registered,
@@ -135,6 +134,3 @@ async def happen(country: Country) -> None:
         "VALUES ('incidents', 'incidents/x', 3, 7, 'DataError: out of range')"
     )
     await country.tick()
-
-
-__all__ = ["HAPPENINGS", "REGISTRAR", "alerted", "happen", "measured", "opened", "said", "silent"]
