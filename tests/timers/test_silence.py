@@ -416,7 +416,7 @@ async def statements_of_a_scan(watch: Watch, database: Database) -> int:
 
 async def test_whatever_happens_when_each_change_is_stated_once(watch: Watch) -> None:
     """Events, deaf times, restarts and lags at random, against a plain count of seconds."""
-    chance = random.Random(2547)  # noqa: S311 -- a seeded test
+    chance = random.Random(2547)
     expected: list[str] = []
     unheard, silent = 0.0, False
     listening = True
