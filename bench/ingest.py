@@ -16,7 +16,7 @@ EVENTS = 500
 AIM = 25_000
 CONDITIONS = (
     "8 connections, NDJSON of 500 reports of ~370 bytes a request, one centre a request, "
-    "acks=all after fsync, one ingest process, no other load"
+    "acks=all after fsync, one ingest process, nothing else of the bench at work"
 )
 
 

@@ -88,8 +88,8 @@ async def _against_floor(network: Network, plain: Network, size: Size) -> Row:
         conditions=(
             f"one worker, batches of {BATCH:,}, reports of 77 centres on 64 slots, all read models "
             "asked; floor: the same rows (identities, reports, series), ready as Python tuples, by "
-            f"INSERT … SELECT unnest … ON CONFLICT; {count:,} reports a run, fsync on, no other "
-            "load"
+            f"INSERT … SELECT unnest … ON CONFLICT; {count:,} reports a run, fsync on, nothing "
+            "else of the bench at work"
         ),
     )
 

@@ -38,6 +38,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             unit="posts/s",
             conditions=(
                 "32 connections, one report of ~370 bytes a request, 77 centres, durable after "
-                f"fsync; floor is durable nowhere; {size.single_posts:,} posts a run, no other load"
+                f"fsync; floor is durable nowhere; {size.single_posts:,} posts a run, "
+                "nothing else of the bench at work"
             ),
         )
