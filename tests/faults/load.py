@@ -227,12 +227,14 @@ class Load:
         """Somebody registers departments, so that the relay has something to carry."""
         async with asyncpg.create_pool(self.system.dsn, min_size=0, max_size=2) as pool:
             store = DecisionStore(pool)
-            for number in itertools.count(1):
-                if self.stopping.is_set():
-                    break
-                await self._register(store, number)
-                await self._pause(0.3)
-            await store.close()
+            try:
+                for number in itertools.count(1):
+                    if self.stopping.is_set():
+                        return
+                    await self._register(store, number)
+                    await self._pause(0.3)
+            finally:
+                await store.close()
 
     async def _register(self, store: DecisionStore, number: int) -> None:
         registered = DepartmentRegistered(
