@@ -150,7 +150,7 @@ class Load:
     large_begins: asyncio.Event = field(default_factory=asyncio.Event)
     """Wakes those who wait whenever a request of many events is sent."""
     refusals: int = 0
-    """Answers that were not 202, and connections that broke."""
+    """Answers that the log is away, and connections that broke."""
     reads: int = 0
 
     async def run(self) -> None:
@@ -197,7 +197,7 @@ class Load:
                     self.large_begins.set()
                     self.large_begins.clear()
                 answer = await self._post(body, headers)
-                if answer is not None and answer.status_code == 202:
+                if answer is not None and answer.status_code != 503:
                     break
                 self.refusals += 1
                 await asyncio.sleep(0.2)
@@ -211,8 +211,9 @@ class Load:
             )
         except httpx.TransportError:
             return None
-        assert answer.status_code in (202, 503), f"{answer.status_code}: {answer.text}"
-        assert answer.status_code == 202 or "retry-after" in answer.headers, answer.text
+        # 422: all of the request contradicts what was taken before; `_note` looks at each reason.
+        assert answer.status_code in (202, 422, 503), f"{answer.status_code}: {answer.text}"
+        assert answer.status_code != 503 or "retry-after" in answer.headers, answer.text
         return answer
 
     def _note(self, events: list[Json], answer: Json) -> None:
