@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from schemas.envelope import DECISIONS_TOPIC, SLOTS, STATUS_TOPIC, Envelope, to_headers
 from schemas.slots import slot_of
@@ -32,20 +33,21 @@ def event(
     *,
     source: str = PHUKET,
     minutes: float = 0,
-    **attributes: Any,
+    **attributes: object,
 ) -> tuple[Envelope, bytes]:
     """An event at so many minutes after noon."""
-    envelope = Envelope(
-        id=attributes.pop("id", f"e{next(_numbers)}"),
-        source=source,
-        type=type_,
-        time=NOON + timedelta(minutes=minutes),
+    named: dict[str, object] = {
+        "id": f"e{next(_numbers)}",
+        "source": source,
+        "type": type_,
         **attributes,
-    )
+    }
+    time = NOON + timedelta(minutes=minutes)
+    envelope = msgspec.convert({**named, "time": time}, Envelope)
     return envelope, json.dumps(data).encode()
 
 
-def report(*, incident: str = "flood", place: str = "TH-83", **stated: Any) -> dict[str, Any]:
+def report(*, incident: str = "flood", place: str = "TH-83", **stated: object) -> dict[str, Any]:
     """The data of a situation report."""
     return {"incident": incident, "place": place, **stated}
 
