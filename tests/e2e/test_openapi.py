@@ -36,7 +36,12 @@ WHO = (
     "analyst",
     "operator",
 )
-LONGEST_SECONDS = 200
+QUICK = ("--phases", "examples,fuzzing", "--max-examples", "1")
+AT_ONCE = 3
+"""Each run has a process of its own: three keep two cores busy beside the network."""
+
+LONGEST_SECONDS = 600
+"""Of one run, where others load the machine: a hang must end too."""
 
 pytestmark = pytest.mark.parametrize("log_url", ["postgres"], indirect=True)
 
@@ -61,14 +66,18 @@ async def failures(system: System, who: str, folder: Path, *options: str) -> str
     return said.decode(errors="replace") if process.returncode else ""
 
 
-@pytest.mark.parametrize("who", WHO)
-async def test_the_openapi_holds_for_everybody(system: System, who: str, tmp_path: Path) -> None:
-    phases = "examples,fuzzing,stateful"
-    found = await failures(system, who, tmp_path, "--phases", phases, "--max-examples", "2")
-    assert found == ""
+async def test_the_openapi_holds_for_everybody(system: System, tmp_path: Path) -> None:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(who: str) -> str:
+        async with places:
+            return await failures(system, who, tmp_path, *QUICK)
+
+    found = await asyncio.gather(*map(one, WHO))
+    assert {who: said for who, said in zip(WHO, found, strict=True) if said} == {}
 
 
 async def test_the_openapi_holds_at_every_edge(system: System, tmp_path: Path) -> None:
     # A centre can read and write: nobody meets more of the document.
-    found = await failures(system, "poc:TH-83", tmp_path, "--max-examples", "4")
+    found = await failures(system, "poc:TH-83", tmp_path, "--max-examples", "2")
     assert found == ""
