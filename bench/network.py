@@ -156,8 +156,10 @@ class Network:
     async def project(self, topic: str) -> None:
         """Bring the read models up to the end of a topic, in this process."""
         worker = Worker(self.pool, self.log, name="bench", topic=topic)
-        while await worker.step(wait=0.0):
-            pass
+        end = sum(await self.log.ends(topic))
+        read = "SELECT sum(next_offset) FROM projections.progress WHERE (slot = 64) = $1"
+        while await self.pool.fetchval(read, topic == DECISIONS_TOPIC) < end:
+            await worker.step(wait=0.5)
         await worker.close()
 
     async def caught_up(self, *, seconds: float) -> None:
