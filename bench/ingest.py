@@ -22,7 +22,7 @@ CONDITIONS = (
 
 async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
     """Events a second, with the log in Postgres and in Kafka."""
-    for home in ("kafka", EMBEDDED):
+    for home in (EMBEDDED, "kafka"):
         async with network_of(servers, home=home) as network:
             yield await _measured(network, size, home)
 
