@@ -69,13 +69,20 @@ class PostgresLog:
 
     async def check(self, topics: Sequence[str]) -> None:
         for setting, wanted in _KEPT_FOR_EVER.items():
-            if (actual := await self._pool.fetchval(f"SHOW {setting}")) != wanted:
+            if (actual := await self._setting(setting)) != wanted:
                 raise LogMisconfigured(f"{setting} is {actual}, must be {wanted}")
-        if (actual := await self._pool.fetchval("SHOW synchronous_commit")) == "off":
+        if await self._setting("synchronous_commit") == "off":
             raise LogMisconfigured("synchronous_commit is off: an acknowledgement would promise it")
         for topic in topics:
             if not await self.ends(topic):
                 raise LogMisconfigured(f"topic {topic} is missing")
+
+    async def _setting(self, name: str) -> str:
+        try:
+            value: str = await self._pool.fetchval(f"SHOW {name}")
+        except LOST as away:
+            raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
+        return value
 
     async def append(
         self, topic: str, batches: Mapping[int, Sequence[Message]], *, timeout: float

@@ -73,7 +73,8 @@ class FetchedKeys:
         self.generation = 0
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        if self._is_wanted(key_id):
+        # Whoever comes while the first keys are being read waits for them too.
+        if self._keys is None or self._is_wanted(key_id):
             async with self._reading:
                 if self._is_wanted(key_id):
                     await self._refresh()

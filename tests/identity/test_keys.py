@@ -1,5 +1,6 @@
 """The issuer's keys change while we run, and the issuer may be away."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,3 +101,12 @@ async def test_an_issuer_that_refuses_connections_is_away() -> None:
     keys = FetchedKeys("http://127.0.0.1:9/jwks.json", clock=Clock())
     with pytest.raises(KeysUnavailable):
         await keys.find("any")
+
+
+async def test_whoever_comes_while_the_first_keys_are_read_waits_for_them(tmp_path: Path) -> None:
+    file, issuer = tmp_path / "jwks.json", new_issuer()
+    publish(file, issuer)
+    keys = FetchedKeys(file.as_uri(), clock=Clock())
+    verifier = Verifier(keys, issuer=EMBEDDED_ISSUER, audience="kamkap")
+    verified = [verifier.verify(token(issuer), now=NOW) for _ in range(10)]
+    assert set(await asyncio.gather(*verified)) == {Identity("pm")}
