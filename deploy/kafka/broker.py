@@ -241,7 +241,9 @@ def _cluster_id(directory: Path) -> str:
     file = directory / "cluster.id"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        # Never a dash in front: the storage tool would take the id for an option.
+        number = b"\x00" + uuid.uuid4().bytes[1:]
+        file.write_text(urlsafe_b64encode(number).decode().rstrip("="))
     return file.read_text()
 
 
