@@ -35,12 +35,8 @@ class Database:
         try:
             yield pool
         finally:
-            # A connection that nobody gave back must not hang the suite. It is a defect all the
-            # same: seen after an import that a test broke off, its cause not found yet.
-            try:
-                await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
-            except TimeoutError:
-                pool.terminate()
+            # A connection that nobody gave back fails the test, and must not hang the suite.
+            await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
 
 
 async def make_template(server: EmbeddedPostgres, *, name: str = _TEMPLATE) -> None:

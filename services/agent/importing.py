@@ -193,12 +193,17 @@ class _Run:
             self._flag(stated)
             streams.setdefault(stated.stream, []).append(stated)
         versions = await self.network.versions(streams)
-        await asyncio.gather(
+        outcomes = await asyncio.gather(
             *(
                 self._decide(stream, versions.get(stream, 0), of_stream)
                 for stream, of_stream in streams.items()
-            )
+            ),
+            return_exceptions=True,
         )
+        # Only when all are done: what still appends would cross the next run.
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
         self._settle(len(records))
 
     async def _decide(self, stream: str, version: int, new: Sequence[Stated]) -> None:
