@@ -4,11 +4,16 @@ A position names, for some slots, the next place after what it covers. A token i
 only the network can read: it tells its bearer nothing and survives no restore.
 """
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,23 @@ class _Sealed(msgspec.Struct, array_like=True):
 
 
 class PositionTokens:
-    """Seals and opens position tokens of one epoch."""
+    """Seals and opens position tokens of one epoch, under a key derived from the network's secret.
+
+    AES-SIV (RFC 5297) needs no random number, so no number of tokens is too many for one key; a
+    position always has the same token. It costs a seventh of Fernet, which was an eighth of a
+    request of one event.
+    """
 
     def __init__(self, secret: bytes, *, epoch: int) -> None:
-        self._fernet = Fernet(secret)
+        derivation = HKDF(SHA256(), length=64, salt=None, info=b"kamkap position token")
+        self._cipher = AESSIV(derivation.derive(base64.urlsafe_b64decode(secret)))
         self._epoch = epoch
 
     def seal(self, position: Position) -> str:
         """The position as an opaque token."""
-        sealed = _Sealed(self._epoch, dict(position.next))
-        return self._fernet.encrypt(msgspec.msgpack.encode(sealed)).decode().rstrip("=")
+        content = msgspec.msgpack.encode(_Sealed(self._epoch, dict(position.next)))
+        sealed = self._cipher.encrypt(content, None)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, token: str) -> Position:
         """The position a token carries.
@@ -51,10 +63,11 @@ class PositionTokens:
         """
         try:
             padded = token + "=" * (-len(token) % 4)
-            content = self._fernet.decrypt(padded.encode("ascii"))
-        except (InvalidToken, UnicodeEncodeError, ValueError) as unreadable:
+            sealed = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+            content = self._cipher.decrypt(sealed, None)
+        except (InvalidTag, UnicodeEncodeError, binascii.Error, ValueError) as unreadable:
             raise BadToken("the position token is not one of this network") from unreadable
-        sealed = msgspec.msgpack.decode(content, type=_Sealed)
-        if sealed.epoch != self._epoch:
-            raise BadToken(f"the token is of epoch {sealed.epoch}, the log is in {self._epoch}")
-        return Position(sealed.next)
+        position = msgspec.msgpack.decode(content, type=_Sealed)
+        if position.epoch != self._epoch:
+            raise BadToken(f"the token is of epoch {position.epoch}, the log is in {self._epoch}")
+        return Position(position.next)
