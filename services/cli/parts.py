@@ -95,7 +95,7 @@ class Parts:
 
     def issuer_pages(self) -> list[APIRouter]:
         """The embedded issuer's, unless the settings name another issuer."""
-        if self.settings.jwks_url is not None:
+        if not self.settings.has_embedded_issuer:
             return []
         return [discovery_pages(Issuer.open(self.settings))]
 

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from services.identity.documents import Discovered, Stated
 from services.identity.identity import Identity
 from services.identity.keys import FetchedKeys, FixedKeys, Keys
-from services.identity.tokens import IDENTITY_CLAIM, Verifier
+from services.identity.tokens import Trust, Verifier
 from services.operation.private_files import write_private
 from services.operation.settings import BadSettings, Settings
 
@@ -38,11 +39,14 @@ class Issuer:
 
     def __init__(self, key: Ed25519PrivateKey, settings: Settings) -> None:
         if settings.kafka_servers:
-            raise IssuerRefused("KAMKAP_LOG_URL names Kafka: set KAMKAP_JWKS_URL and KAMKAP_ISSUER")
+            raise IssuerRefused(
+                "KAMKAP_LOG_URL names Kafka: set KAMKAP_ISSUER, and KAMKAP_JWKS_URL unless the "
+                "issuer states it"
+            )
         if not settings.is_loopback:
             raise IssuerRefused(
-                f"KAMKAP_HOST {settings.host} is not loopback: set KAMKAP_JWKS_URL and "
-                "KAMKAP_ISSUER"
+                f"KAMKAP_HOST {settings.host} is not loopback: set KAMKAP_ISSUER, and "
+                "KAMKAP_JWKS_URL unless the issuer states it"
             )
         self._key = key
         self._settings = settings
@@ -76,7 +80,7 @@ class Issuer:
             "nbf": now,
             "exp": now + min(lifetime, LONGEST_LIFETIME),
             "jti": os.urandom(12).hex(),
-            IDENTITY_CLAIM: str(identity),
+            self._settings.identity_claim: str(identity),
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.key_id})
 
@@ -110,11 +114,24 @@ def verifier_of(settings: Settings) -> Verifier:
         IssuerRefused: they name none and reach beyond this machine.
     """
     keys: Keys
-    if settings.jwks_url is None:
+    if settings.jwks_url is not None:
+        keys = FetchedKeys(Stated(settings.jwks_url))
+    elif settings.has_embedded_issuer:
         keys = FixedKeys(Issuer.open(settings).jwks())
     else:
-        keys = FetchedKeys(settings.jwks_url)
-    return Verifier(keys, issuer=settings.issuer, audience=settings.audience)
+        keys = FetchedKeys(Discovered(settings.issuer))
+    return Verifier(keys, trust_of(settings))
+
+
+def trust_of(settings: Settings) -> Trust:
+    """What the settings say of the tokens that are believed."""
+    return Trust(
+        issuer=settings.issuer,
+        audience=settings.audience,
+        identity_claim=settings.identity_claim,
+        clients=frozenset(settings.clients),
+        leeway=timedelta(seconds=settings.clock_skew_seconds),
+    )
 
 
 def _new_key() -> bytes:

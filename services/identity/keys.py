@@ -1,27 +1,35 @@
 """The issuer's public keys: where they come from, and which algorithm each may be used with."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import jwt
+import structlog
 
-ALGORITHMS = frozenset({"EdDSA", "ES256", "RS256"})
+from services.identity.documents import Place
+from services.operation.logs import describe
+
+ALGORITHMS = frozenset({"EdDSA", "ES256", "ES384", "ES512", "PS256", "RS256", "RS384", "RS512"})
 """Signatures with a public key alone. None of them can be confused with a shared secret."""
 
 REFETCH_SECONDS = 30.0
 """An unknown key id asks the issuer again at most this often, whoever sends it."""
 
+FIRST_SECONDS = 2.0
+"""As long as no keys are known at all, the issuer is asked again this often."""
+
 FRESH_SECONDS = 300.0
 """After this long a key that the issuer took back is no longer honoured."""
 
-_FETCH_SECONDS = 5.0
+LONGEST_SECONDS = 86_400.0
+"""An issuer that has been away for longer vouches for nobody."""
+
 _MINIMUM_RSA_BITS = 2_048
+
+logger = structlog.get_logger()
 
 
 class KeysUnavailable(Exception):
@@ -31,8 +39,10 @@ class KeysUnavailable(Exception):
 class Keys(Protocol):
     """The keys of one issuer."""
 
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """The key of this id, or None when the issuer has none.
+
+        A token may leave the id out where the issuer has one key (OpenID Connect Core 1.0, 10.1).
 
         Raises:
             KeysUnavailable: nothing is known about the issuer's keys.
@@ -53,18 +63,18 @@ class FixedKeys:
     def __init__(self, jwks: Mapping[str, object]) -> None:
         self._keys = usable_keys(jwks)
 
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
-        return self._keys.get(key_id)
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        return _of(self._keys, key_id)
 
 
 class FetchedKeys:
-    """Keys behind a `https://` or `file://` address, read again when they are old or one is new.
+    """Keys of an issuer elsewhere, read again when they are old or one is new.
 
-    When the issuer does not answer, the keys last read stay in force.
+    When the issuer does not answer, the keys last read stay in force for a day.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
+    def __init__(self, place: Place, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._place = place
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] | None = None
         self._tried = -REFETCH_SECONDS
@@ -72,29 +82,35 @@ class FetchedKeys:
         self._reading = asyncio.Lock()
         self.generation = 0
 
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         # Whoever comes while the first keys are being read waits for them too.
         if self._keys is None or self._is_wanted(key_id):
             async with self._reading:
                 if self._is_wanted(key_id):
                     await self._refresh()
         if self._keys is None:
-            raise KeysUnavailable(self._url)
-        return self._keys.get(key_id)
+            raise KeysUnavailable(str(self._place))
+        return _of(self._keys, key_id)
 
-    def _is_wanted(self, key_id: str) -> bool:
+    def _is_wanted(self, key_id: str | None) -> bool:
         now = self._clock()
-        if now - self._tried < REFETCH_SECONDS:
+        since = now - self._tried
+        if self._keys is None:
+            return since >= FIRST_SECONDS
+        if since < REFETCH_SECONDS:
             return False
-        return self._keys is None or key_id not in self._keys or now - self._read >= FRESH_SECONDS
+        return _of(self._keys, key_id) is None or now - self._read >= FRESH_SECONDS
 
     async def _refresh(self) -> None:
         self._tried = self._clock()
         try:
-            self._keys = usable_keys(await _document(self._url))
+            self._keys = usable_keys(await self._place.jwks())
         except (httpx.HTTPError, OSError, ValueError, jwt.PyJWTError) as unreadable:
+            if self._tried - self._read >= LONGEST_SECONDS:
+                self._keys = None
             if self._keys is None:
-                raise KeysUnavailable(f"{self._url}: {unreadable!r}") from unreadable
+                raise KeysUnavailable(f"{self._place}: {unreadable!r}") from unreadable
+            logger.warning("issuer_away", place=str(self._place), error=describe(unreadable))
             return
         self._read = self._tried
         self.generation += 1
@@ -113,6 +129,12 @@ def usable_keys(jwks: Mapping[str, object]) -> dict[str, jwt.PyJWK]:
     return {key.key_id: key for key in usable if key is not None and key.key_id}
 
 
+def _of(keys: Mapping[str, jwt.PyJWK], key_id: str | None) -> jwt.PyJWK | None:
+    if key_id is None:
+        return next(iter(keys.values())) if len(keys) == 1 else None
+    return keys.get(key_id)
+
+
 def _usable(entry: dict[str, object]) -> jwt.PyJWK | None:
     """The key, unless its kind, its use or its size is not ours: an issuer may have others."""
     if entry.get("use", "sig") != "sig":
@@ -123,20 +145,6 @@ def _usable(entry: dict[str, object]) -> jwt.PyJWK | None:
         return None
     if key.algorithm_name not in ALGORITHMS:
         return None
-    if key.algorithm_name == "RS256" and key.key.key_size < _MINIMUM_RSA_BITS:
+    if entry.get("kty") == "RSA" and key.key.key_size < _MINIMUM_RSA_BITS:
         return None
     return key
-
-
-async def _document(url: str) -> Mapping[str, object]:
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        content = await asyncio.to_thread(Path(unquote(parts.path)).read_bytes)
-    else:
-        async with httpx.AsyncClient(timeout=_FETCH_SECONDS, follow_redirects=False) as client:
-            answer = await client.get(url)
-            content = answer.raise_for_status().content
-    document = json.loads(content)
-    if not isinstance(document, dict):
-        raise ValueError("a JWKS is a JSON object")
-    return document

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -59,6 +60,16 @@ def _secret(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) != _SECRET_BYTES:
         raise ValueError("must be 32 bytes in URL-safe base64, as `kamkap secret` prints them")
     return secret
+
+
+def _names(stated: object) -> object:
+    if isinstance(stated, str):
+        return tuple(name for part in stated.split(",") if (name := part.strip()))
+    return stated
+
+
+type Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+"""Names with commas between them."""
 
 
 class Settings(BaseModel):
@@ -114,9 +125,43 @@ class Settings(BaseModel):
         Field(
             pattern=r"^(https?|file)://",
             description="Where the issuer's keys are: an `https://…` address, or a `file://…`. "
-            "Without it the embedded issuer's key in the home is used.",
+            "Without it an issuer that is an `https://…` address is asked for them (OpenID Connect "
+            "Discovery); of any other the embedded issuer's key in the home is used.",
         ),
     ] = None
+    identity_claim: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="The claim that names the identity: a text like `poc:TH-83`, or a list of "
+            "one.",
+        ),
+    ] = "kamkap_identity"
+    clients: Annotated[
+        Names,
+        Field(
+            description="Clients whose tokens are believed (`azp`, or `client_id`), with commas "
+            "between them; empty: every client the issuer gives a token for the audience.",
+        ),
+    ] = ()
+    clock_skew_seconds: Annotated[
+        int, Field(ge=0, le=300, description="How far the issuer's clock may be from this one.")
+    ] = 30
+    public_origin: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^/?#@\s]+$",
+            description="What browsers call this address, like `https://kamkap.example`, where a "
+            "proxy terminates TLS. A session's cookie is bound to it. `X-Forwarded-…` headers are "
+            "believed from nobody.",
+        ),
+    ] = None
+    reads_per_minute: Annotated[
+        int, Field(ge=1, description="Requests to the gateway, for each identity and process.")
+    ] = 6_000
+    events_per_minute: Annotated[
+        int, Field(ge=1, description="Events to the door, for each centre and process.")
+    ] = 600_000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="The least that is written to the structured log (stderr, JSON lines)."),
@@ -146,6 +191,11 @@ class Settings(BaseModel):
         if self.log_url == EMBEDDED:
             return []
         return self.log_url.removeprefix("kafka://").split(",")
+
+    @property
+    def has_embedded_issuer(self) -> bool:
+        """Whether the home's own key signs the tokens."""
+        return self.jwks_url is None and not self.issuer.startswith("https://")
 
     @property
     def is_loopback(self) -> bool:
@@ -196,7 +246,7 @@ def page() -> str:
 
 
 def _default(value: object) -> str:
-    return "" if value is None else f"`{value}`"
+    return "" if value in (None, ()) else f"`{value}`"
 
 
 def _explained(error: ErrorDetails) -> str:

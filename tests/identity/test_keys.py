@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from services.identity.documents import Stated
 from services.identity.identity import Identity
 from services.identity.issuer import DEFAULT_LIFETIME, Issuer
 from services.identity.keys import (
@@ -16,7 +17,7 @@ from services.identity.keys import (
     FetchedKeys,
     KeysUnavailable,
 )
-from services.identity.tokens import UnknownKey, Verifier
+from services.identity.tokens import Trust, UnknownKey, Verifier
 from services.operation.settings import EMBEDDED_ISSUER, Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -49,8 +50,8 @@ async def test_a_new_key_is_found_and_strangers_cannot_make_us_ask_often(tmp_pat
     file, clock = tmp_path / "jwks.json", Clock()
     old, new = new_issuer(), new_issuer()
     publish(file, old)
-    keys = FetchedKeys(file.as_uri(), clock=clock)
-    verifier = Verifier(keys, issuer=EMBEDDED_ISSUER, audience="kamkap")
+    keys = FetchedKeys(Stated(file.as_uri()), clock=clock)
+    verifier = Verifier(keys, Trust(EMBEDDED_ISSUER, "kamkap"))
     await verifier.verify(token(old), now=NOW)
     publish(file, old, new)
     for _ in range(3):
@@ -66,8 +67,8 @@ async def test_a_key_taken_back_is_not_honoured_for_long(tmp_path: Path) -> None
     file, clock = tmp_path / "jwks.json", Clock()
     old, new = new_issuer(), new_issuer()
     publish(file, old)
-    keys = FetchedKeys(file.as_uri(), clock=clock)
-    verifier = Verifier(keys, issuer=EMBEDDED_ISSUER, audience="kamkap")
+    keys = FetchedKeys(Stated(file.as_uri()), clock=clock)
+    verifier = Verifier(keys, Trust(EMBEDDED_ISSUER, "kamkap"))
     taken = token(old)
     await verifier.verify(taken, now=NOW)
     publish(file, new)
@@ -83,8 +84,8 @@ async def test_keys_last_read_stay_while_the_issuer_answers_nonsense(
     file, clock = tmp_path / "jwks.json", Clock()
     known = new_issuer()
     publish(file, known)
-    keys = FetchedKeys(file.as_uri(), clock=clock)
-    verifier = Verifier(keys, issuer=EMBEDDED_ISSUER, audience="kamkap")
+    keys = FetchedKeys(Stated(file.as_uri()), clock=clock)
+    verifier = Verifier(keys, Trust(EMBEDDED_ISSUER, "kamkap"))
     await verifier.verify(token(known), now=NOW)
     file.write_text(content)
     clock.seconds += FRESH_SECONDS
@@ -92,13 +93,13 @@ async def test_keys_last_read_stay_while_the_issuer_answers_nonsense(
 
 
 async def test_without_any_keys_nobody_is_judged(tmp_path: Path) -> None:
-    keys = FetchedKeys((tmp_path / "missing.json").as_uri(), clock=Clock())
+    keys = FetchedKeys(Stated((tmp_path / "missing.json").as_uri()), clock=Clock())
     with pytest.raises(KeysUnavailable):
         await keys.find("any")
 
 
 async def test_an_issuer_that_refuses_connections_is_away() -> None:
-    keys = FetchedKeys("http://127.0.0.1:9/jwks.json", clock=Clock())
+    keys = FetchedKeys(Stated("http://127.0.0.1:9/jwks.json"), clock=Clock())
     with pytest.raises(KeysUnavailable):
         await keys.find("any")
 
@@ -106,7 +107,7 @@ async def test_an_issuer_that_refuses_connections_is_away() -> None:
 async def test_whoever_comes_while_the_first_keys_are_read_waits_for_them(tmp_path: Path) -> None:
     file, issuer = tmp_path / "jwks.json", new_issuer()
     publish(file, issuer)
-    keys = FetchedKeys(file.as_uri(), clock=Clock())
-    verifier = Verifier(keys, issuer=EMBEDDED_ISSUER, audience="kamkap")
+    keys = FetchedKeys(Stated(file.as_uri()), clock=Clock())
+    verifier = Verifier(keys, Trust(EMBEDDED_ISSUER, "kamkap"))
     verified = [verifier.verify(token(issuer), now=NOW) for _ in range(10)]
     assert set(await asyncio.gather(*verified)) == {Identity("pm")}

@@ -6,26 +6,30 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.identity.documents import Stated
 from services.identity.identity import Identity
 from services.identity.issuer import DEFAULT_LIFETIME, Issuer
-from services.identity.keys import FixedKeys
+from services.identity.keys import FRESH_SECONDS, FetchedKeys, FixedKeys
 from services.identity.tokens import (
     IDENTITY_CLAIM,
     LEEWAY,
     Expired,
     Forged,
     NotYetValid,
+    Trust,
     Unbelieved,
     UnknownKey,
     Unreadable,
     Verifier,
     WrongAudience,
+    WrongClient,
     WrongIssuer,
 )
 from services.operation.settings import EMBEDDED_ISSUER, Settings
@@ -46,7 +50,7 @@ def issuer(key: ed25519.Ed25519PrivateKey) -> Issuer:
 
 @pytest.fixture
 def verifier(issuer: Issuer) -> Verifier:
-    return Verifier(FixedKeys(issuer.jwks()), issuer=EMBEDDED_ISSUER, audience="kamkap")
+    return Verifier(FixedKeys(issuer.jwks()), Trust(EMBEDDED_ISSUER, "kamkap"))
 
 
 def claims(**changed: object) -> dict[str, object]:
@@ -114,10 +118,81 @@ async def test_changed_claims_are_forged(issuer: Issuer, verifier: Verifier) -> 
 async def test_a_key_id_nobody_knows_is_not_believed(
     key: ed25519.Ed25519PrivateKey, verifier: Verifier
 ) -> None:
-    for headers in ({"kid": "other"}, None):
+    for headers in ({"kid": "other"}, {"kid": ""}):
         token = jwt.encode(claims(), key, algorithm="EdDSA", headers=headers)
         with pytest.raises(UnknownKey):
             await verifier.verify(token, now=NOW)
+
+
+async def test_a_token_may_leave_the_key_id_out_where_the_issuer_has_one_key(
+    key: ed25519.Ed25519PrivateKey, issuer: Issuer, verifier: Verifier
+) -> None:
+    token = jwt.encode(claims(), key, algorithm="EdDSA")
+    assert await verifier.verify(token, now=NOW) == PHUKET
+    other = Issuer(ed25519.Ed25519PrivateKey.generate(), Settings())
+    two = FixedKeys({"keys": [*issuer.jwks()["keys"], *other.jwks()["keys"]]})
+    with pytest.raises(UnknownKey):
+        await Verifier(two, Trust(EMBEDDED_ISSUER, "kamkap")).verify(token, now=NOW)
+
+
+@pytest.mark.parametrize("type_", ["JWT", "at+jwt", "application/at+jwt", "AT+JWT"])
+async def test_a_token_says_that_it_is_an_access_token_or_nothing(
+    key: ed25519.Ed25519PrivateKey, verifier: Verifier, type_: str
+) -> None:
+    token = jwt.encode(claims(), key, algorithm="EdDSA", headers={"typ": type_})
+    assert await verifier.verify(token, now=NOW) == PHUKET
+    other = jwt.encode(claims(), key, algorithm="EdDSA", headers={"typ": "logout+jwt"})
+    with pytest.raises(Unreadable):
+        await verifier.verify(other, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": ["other", "kamkap"]},
+        {"aud": ["kamkap"], "azp": "portal"},
+        {"client_id": "batch"},
+        {IDENTITY_CLAIM: ["poc:TH-83"]},
+    ],
+)
+async def test_audiences_and_identities_may_be_lists(
+    key: ed25519.Ed25519PrivateKey, issuer: Issuer, verifier: Verifier, changed: dict[str, object]
+) -> None:
+    assert await verifier.verify(signed(key, issuer, **changed), now=NOW) == PHUKET
+
+
+async def test_only_the_clients_named_are_believed(
+    key: ed25519.Ed25519PrivateKey, issuer: Issuer
+) -> None:
+    trust = Trust(EMBEDDED_ISSUER, "kamkap", clients=frozenset({"portal"}))
+    verifier = Verifier(FixedKeys(issuer.jwks()), trust)
+    for stated in ({"azp": "portal"}, {"client_id": "portal"}):
+        assert await verifier.verify(signed(key, issuer, **stated), now=NOW) == PHUKET
+    for stated in ({}, {"azp": "other"}, {"azp": "other", "client_id": "portal"}):
+        with pytest.raises(WrongClient):
+            await verifier.verify(signed(key, issuer, **stated), now=NOW)
+
+
+async def test_another_claim_may_name_the_identity(
+    key: ed25519.Ed25519PrivateKey, issuer: Issuer
+) -> None:
+    claim = "https://kamkap.example/identity"
+    verifier = Verifier(FixedKeys(issuer.jwks()), Trust(EMBEDDED_ISSUER, "kamkap", claim))
+    token = signed(key, issuer, **{claim: "opdc"})
+    assert await verifier.verify(token, now=NOW) == Identity("opdc")
+    with pytest.raises(Unreadable, match=r"kamkap\.example"):
+        await verifier.verify(signed(key, issuer), now=NOW)
+
+
+async def test_clocks_may_differ_by_what_is_stated(
+    key: ed25519.Ed25519PrivateKey, issuer: Issuer
+) -> None:
+    exact = Trust(EMBEDDED_ISSUER, "kamkap", leeway=timedelta())
+    verifier = Verifier(FixedKeys(issuer.jwks()), exact)
+    with pytest.raises(NotYetValid):
+        await verifier.verify(signed(key, issuer), now=NOW - timedelta(seconds=1))
+    with pytest.raises(Expired):
+        await verifier.verify(signed(key, issuer), now=NOW + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +209,11 @@ async def test_a_key_id_nobody_knows_is_not_believed(
         ({"iat": True}, Unreadable),
         ({IDENTITY_CLAIM: None}, Unreadable),
         ({IDENTITY_CLAIM: "emperor"}, Unreadable),
-        ({IDENTITY_CLAIM: ["pm"]}, Unreadable),
+        ({IDENTITY_CLAIM: ["pm", "opdc"]}, Unreadable),
+        ({IDENTITY_CLAIM: []}, Unreadable),
+        ({IDENTITY_CLAIM: {"pm": True}}, Unreadable),
+        ({"aud": ["somebody-else", "another"]}, WrongAudience),
+        ({"azp": ["portal"]}, Unreadable),
         ({"nbf": int((NOW + timedelta(hours=1)).timestamp())}, NotYetValid),
         ({"iat": int((NOW + timedelta(hours=1)).timestamp())}, NotYetValid),
     ],
@@ -160,6 +239,20 @@ async def test_a_token_ends_at_its_time_and_a_leeway_also_when_remembered(
         await verifier.verify(token, now=end + LEEWAY)
 
 
+async def test_a_remembered_token_ends_with_its_key(tmp_path: Path, issuer: Issuer) -> None:
+    document, moment = tmp_path / "jwks.json", 0.0
+    document.write_text(json.dumps(issuer.jwks()))
+    keys = FetchedKeys(Stated(document.as_uri()), clock=lambda: moment)
+    verifier = Verifier(keys, Trust(EMBEDDED_ISSUER, "kamkap"))
+    token = issuer.issue(PHUKET, now=NOW, lifetime=DEFAULT_LIFETIME)
+    assert await verifier.verify(token, now=NOW) == PHUKET
+    document.write_text(json.dumps({"keys": []}))
+    assert await verifier.verify(token, now=NOW) == PHUKET
+    moment = FRESH_SECONDS
+    with pytest.raises(UnknownKey):
+        await verifier.verify(token, now=NOW)
+
+
 @pytest.mark.parametrize(
     "junk", ["", "a", "a.b.c", "é.é.é", "x" * 10_000, "\ud800.a.b", "..", "e30.e30."]
 )
@@ -178,7 +271,7 @@ async def test_an_outside_issuer_may_sign_with(algorithm: str) -> None:
         private = ec.generate_private_key(ec.SECP256R1())
         public = jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
     keys = FixedKeys({"keys": [{**public, "kid": "k"}]})
-    verifier = Verifier(keys, issuer="https://id.example", audience="kamkap")
+    verifier = Verifier(keys, Trust("https://id.example", "kamkap"))
     token = jwt.encode(
         claims(iss="https://id.example"), private, algorithm=algorithm, headers={"kid": "k"}
     )
