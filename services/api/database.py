@@ -13,6 +13,8 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from services.eventlog.connection import open_until_left
+
 CONNECTIONS = 10
 _STATEMENT_SECONDS = 10
 _STATEMENTS_KEPT = 500
@@ -45,7 +47,7 @@ type Connection = PoolConnectionProxy[Row]
 @asynccontextmanager
 async def readers_of(dsn: str, *, size: int = CONNECTIONS) -> AsyncIterator[Pool]:
     """Connections of the gateway's role; the first is made when it is needed."""
-    async with asyncpg.create_pool(
+    pool = asyncpg.create_pool(
         dsn,
         min_size=0,
         max_size=size,
@@ -54,7 +56,8 @@ async def readers_of(dsn: str, *, size: int = CONNECTIONS) -> AsyncIterator[Pool
         statement_cache_size=_STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
         server_settings=_SETTINGS,
-    ) as pool:
+    )
+    async with open_until_left(pool):
         yield pool
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from schemas.envelope import SLOTS
 from services.api.database import Connection, Pool
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 
 _POLL_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
@@ -52,6 +52,7 @@ class Progress:
             try:
                 await self._follow()
             except LOST:
+                heed_cancellation()
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:

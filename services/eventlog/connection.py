@@ -1,4 +1,4 @@
-"""One connection of a pool, kept from call to call and replaced when it is lost.
+"""A pool that ends in time, and one connection of it that is kept and replaced when it is lost.
 
 A connection that goes back to the pool is reset, which costs a round trip: too much for a writer
 that flushes a thousand times a second.
@@ -6,6 +6,7 @@ that flushes a thousand times a second.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
@@ -24,13 +25,49 @@ LOST = (
 
 _CLOSE_SECONDS = 5.0
 
+_logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def open_until_left[R: asyncpg.Record](
+    pool: "asyncpg.Pool[R]", *, patience: float = _CLOSE_SECONDS
+) -> AsyncIterator["asyncpg.Pool[R]"]:
+    """The pool is open inside, and ended after: cut off when it does not close in so many seconds.
+
+    `Pool.close` alone waits for ever for a connection that nobody gives back.
+    """
+    await pool
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(patience):
+                await pool.close()
+        except LOST as trouble:
+            # It has terminated every connection before it raised.
+            _logger.warning("A pool was cut off instead of closed: %r", trouble)
+
+
+def heed_cancellation() -> None:
+    """Raise the cancellation that this task was asked for, if an error took its place.
+
+    A task that is cancelled while it gives back a lost connection meets asyncpg's error instead:
+    whoever waits out an outage and tries again calls this first, or it never ends.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
 
 async def _nothing(_connection: PoolConnectionProxy) -> None:
     return
 
 
 class KeptConnection:
-    """A connection for one task at a time. `prepare` is done to every new one."""
+    """A connection for one task at a time. `prepare` is done to every new one.
+
+    Once closed it takes none from the pool any more: nobody would give it back.
+    """
 
     def __init__(
         self,
@@ -42,6 +79,7 @@ class KeptConnection:
         self._prepare = prepare
         self._connection: PoolConnectionProxy | None = None
         self._alone = asyncio.Lock()
+        self._closed = False
 
     @contextlib.asynccontextmanager
     async def use(self, *, timeout: float) -> AsyncIterator[PoolConnectionProxy]:
@@ -49,6 +87,9 @@ class KeptConnection:
 
         When the time is over, or the body is cancelled or meets a lost server, the connection is
         cut: nobody may get an answer that was meant for somebody else.
+
+        Raises:
+            asyncpg.InterfaceError: it was closed before.
         """
         async with self._alone:
             try:
@@ -60,6 +101,7 @@ class KeptConnection:
 
     async def close(self) -> None:
         """End the connection. It may have listeners, which a pool does not take back."""
+        self._closed = True
         async with self._alone:
             if self._connection is not None and not _is_lost(self._connection):
                 with contextlib.suppress(*LOST):
@@ -67,6 +109,8 @@ class KeptConnection:
             self._cut()
 
     async def _connected(self) -> PoolConnectionProxy:
+        if self._closed:
+            raise asyncpg.InterfaceError("the kept connection is closed")
         if self._connection is None or _is_lost(self._connection):
             self._cut()
             self._connection = await self._pool.acquire()

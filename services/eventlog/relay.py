@@ -12,7 +12,7 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from schemas.envelope import DECISIONS_TOPIC, to_headers
-from services.eventlog.connection import LOST, KeptConnection
+from services.eventlog.connection import LOST, KeptConnection, heed_cancellation
 from services.eventlog.log import Log, LogUnavailable, Message
 from services.eventlog.store import DecisionStore, StoredEvent, StoreUnavailable
 
@@ -79,6 +79,7 @@ class Relay:
             while await self.publish():
                 pass
         except (*LOST, LogUnavailable, StoreUnavailable) as trouble:
+            heed_cancellation()
             _logger.warning("The relay waits and tries again: %r", trouble)
 
     async def _listen(self, connection: PoolConnectionProxy) -> None:

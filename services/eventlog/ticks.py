@@ -14,7 +14,7 @@ from operator import lt
 import asyncpg
 
 from schemas.envelope import STATUS_TOPIC
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 from services.eventlog.log import Log, LogUnavailable
 
 BUSY_INTERVAL = timedelta(milliseconds=200)
@@ -72,6 +72,7 @@ class Ticker:
             try:
                 await self.tick()
             except (*LOST, LogUnavailable) as trouble:
+                heed_cancellation()
                 _logger.warning("The ticker waits and tries again: %r", trouble)
             await asyncio.sleep(BUSY_INTERVAL.total_seconds())
 

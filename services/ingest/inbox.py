@@ -15,7 +15,7 @@ import structlog
 
 from schemas.envelope import INBOX_PREFIX
 from schemas.ids import CentreId
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 from services.eventlog.log import LogUnavailable, OffsetOutOfRange, Record
 from services.ingest.content import STRUCTURED
 from services.ingest.door import Door, Outcome
@@ -129,6 +129,7 @@ class Inbox:
                 logger.error("inbox_lost", topic=self._topic, error=describe(lost))
                 return
             except (*_AWAY, LeaseLost) as away:
+                heed_cancellation()
                 logger.warning("inbox_waits", topic=self._topic, error=describe(away))
             await asyncio.sleep(_PAUSE_SECONDS)
 

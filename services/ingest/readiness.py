@@ -7,7 +7,7 @@ what was just seen.
 import asyncio
 
 from schemas.envelope import STATUS_TOPIC
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 from services.eventlog.log import Log, LogUnavailable
 from services.eventlog.ticks import Door as TickedDoor
 from services.ingest.door import Door
@@ -45,6 +45,7 @@ class Readiness:
                 await self._log.ends(STATUS_TOPIC)
                 await self._ticked.ready()
         except (LogUnavailable, *LOST):
+            heed_cancellation()
             return False
         self._seen_at = now
         return True

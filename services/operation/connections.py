@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from schemas.envelope import DECISIONS_TOPIC, SLOTS, STATUS_TOPIC
+from services.eventlog.connection import open_until_left
 from services.eventlog.homes import open_log
 from services.eventlog.log import Log, LogUnavailable, TopicSpec
 from services.operation.logs import describe
@@ -24,12 +25,13 @@ logger = structlog.get_logger()
 @asynccontextmanager
 async def pool_of(settings: Settings, role: Role, *, size: int) -> AsyncIterator[asyncpg.Pool]:
     """Connections of this role, at most so many; the first is made when it is needed."""
-    async with asyncpg.create_pool(
+    pool = asyncpg.create_pool(
         settings.dsn(role),
         min_size=0,
         max_size=size,
         server_settings={"application_name": role},
-    ) as pool:
+    )
+    async with open_until_left(pool):
         yield pool
 
 

@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
 import structlog
 import uvloop
 
+from services.eventlog.connection import heed_cancellation
 from services.eventlog.log import LogMisconfigured
 from services.operation import logs
 from services.operation.logs import describe
@@ -20,6 +21,9 @@ from services.operation.settings import BadSettings, Settings
 
 STOP_SECONDS = 10.0
 """How long one piece of work may take to stop before the next one is asked."""
+
+ABANDONED = 70
+"""The exit code of a process whose work did not stop."""
 
 type Work = Callable[[], Coroutine[None, None, None]]
 
@@ -50,12 +54,14 @@ def launch(run: Callable[[Settings], Coroutine[None, None, None]]) -> NoReturn:
     sys.exit(0)
 
 
-async def run_until_stopped(works: Mapping[str, Work]) -> None:
+async def run_until_stopped(works: Mapping[str, Work], *, patience: float = STOP_SECONDS) -> None:
     """Run every work until SIGTERM or SIGINT, or until one fails.
 
     Stopping goes backwards: the work named last is cancelled first and has ended before the one
     named before it is. So what others rest on is named first. A work that returns has done its
-    part. Resources belong to the caller, who closes them after this returns.
+    part. Resources belong to the caller, who closes them after this returns. Works that
+    still go on `patience` seconds after the last was asked end the process as it is, with exit
+    code `ABANDONED`: everything acknowledged is kept, as after a kill.
 
     Raises:
         ExceptionGroup: what a work failed with, after the others were stopped.
@@ -68,8 +74,18 @@ async def run_until_stopped(works: Mapping[str, Work]) -> None:
         logger.info("stopping")
         for task in reversed(tasks):
             task.cancel()
-            await asyncio.wait([task], timeout=STOP_SECONDS)
+            await asyncio.wait([task], timeout=patience)
+        _, stuck = await asyncio.wait(tasks, timeout=patience)
+        if stuck:
+            _abandon([task.get_name() for task in stuck])
     logger.info("stopped")
+
+
+def _abandon(stuck: Sequence[str]) -> NoReturn:
+    logger.critical("work_does_not_stop", works=stuck)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ABANDONED)
 
 
 @contextmanager
@@ -98,5 +114,6 @@ async def persist(
         try:
             await work()
         except through as away:
+            heed_cancellation()
             logger.warning("work_interrupted", work=name, error=describe(away))
         await asyncio.sleep(pause_seconds)

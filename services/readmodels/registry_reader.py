@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import asyncpg
 
 from services.domain.registry import MODELS, Entry, Registry, registry_of
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 
 _POLL_SECONDS = 1.0
 
@@ -62,6 +62,7 @@ class RegistryReader:
             try:
                 await self.refresh()
             except LOST:
+                heed_cancellation()
                 self._state = (None, -1)
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from functools import partial
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.operation.process import persist, run_until_stopped
+from services.operation.process import ABANDONED, persist, run_until_stopped
 from services.operation.serving import AddressTaken, listen, serve
 
 
@@ -90,3 +91,30 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(AddressTaken, match=str(port)):
             listen("127.0.0.1", port)
+
+
+async def test_a_work_that_does_not_stop_ends_the_process() -> None:
+    script = """
+import asyncio, os, signal
+from services.operation.process import run_until_stopped
+
+async def deaf():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            continue
+
+async def stop():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+asyncio.run(run_until_stopped({"deaf": deaf, "stop": stop}, patience=0.1))
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate()
+    assert process.returncode == ABANDONED
+    assert b"work_does_not_stop" in said
+    assert b"deaf" in said
