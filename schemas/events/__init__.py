@@ -28,6 +28,7 @@ from schemas.events.registry import (
     RegionRegistered,
 )
 from schemas.events.resource import ResourceReceived, ResourceRequested, ResourceSent
+from schemas.events.signing import KeyRegistered, SigningRequired
 from schemas.events.silence import CentreHeard, CentreSilent
 from schemas.events.situation import SituationReported
 from schemas.events.upcast import newest, upcast
@@ -56,6 +57,8 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     MinistryRegistered,
     DepartmentRegistered,
     CentreRegistered,
+    KeyRegistered,
+    SigningRequired,
     PrecedenceSet,
     DeputyRegistered,
     TenureRegistered,

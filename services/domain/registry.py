@@ -8,7 +8,7 @@ stated before.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from functools import cache
+from functools import cache, cached_property
 
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
@@ -22,7 +22,9 @@ from schemas.events.registry import (
     ProvinceRegistered,
     RegionRegistered,
 )
+from schemas.events.signing import KeyRegistered, SigningRequired
 from schemas.ids import CentreId, ProvinceCode
+from services.domain.signing import Keys, keys_of
 
 BANGKOK_TIME = timezone(timedelta(hours=7))
 """Thai time: without daylight saving since 1920, so an offset says it all."""
@@ -34,6 +36,8 @@ MODELS: dict[str, type[EventModel]] = {
     "ministry": MinistryRegistered,
     "department": DepartmentRegistered,
     "centre": CentreRegistered,
+    "key": KeyRegistered,
+    "signing": SigningRequired,
     "precedence": PrecedenceSet,
     "deputy": DeputyRegistered,
     "tenure": TenureRegistered,
@@ -153,6 +157,20 @@ class Registry:
     def centres(self) -> tuple[CentreId, ...]:
         """Every centre that ever was, by id."""
         return tuple(sorted(CentreId(entry) for kind, entry in self.versions if kind == "centre"))
+
+    def signing(self, centre: str) -> Keys:
+        """How this centre signs: its keys of all times, and whether it has to."""
+        return self._signing.get(centre) or Keys(centre)
+
+    @cached_property
+    def _signing(self) -> dict[str, Keys]:
+        """By centre, made once: the door asks for every slice of a request."""
+        stated: dict[str, list[EventModel]] = {}
+        for dated in self.versions.values():
+            model = dated[0].model
+            if isinstance(model, KeyRegistered | SigningRequired):
+                stated.setdefault(model.centre, []).append(model)
+        return {centre: keys_of(centre, models) for centre, models in stated.items()}
 
 
 def registry_of(entries: Iterable[Entry]) -> Registry:

@@ -1,7 +1,7 @@
 """Registrations to dated entries."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
@@ -15,6 +15,7 @@ from schemas.events.registry import (
     ProvinceRegistered,
     RegionRegistered,
 )
+from schemas.events.signing import KeyRegistered, SigningRequired
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.registry import ENTRIES, METADATA
 
@@ -23,8 +24,7 @@ def project(fact: Fact) -> Iterator[Row]:
     """The entry this registration makes."""
     if (entry := _entry(fact.event)) is None:
         return
-    valid_from: date | None = getattr(fact.event, "valid_from", None)
-    valid_to: date | None = getattr(fact.event, "valid_to", None)
+    valid_from, valid_to = _day(fact.event, "valid_from"), _day(fact.event, "valid_to")
     subject = fact.event.type.split(".", 1)[0]
     yield fact.row(ENTRIES, subject, entry, valid_from, valid_to, fact.event.model_dump_json())
 
@@ -44,6 +44,10 @@ def _entry(event: EventModel) -> str | None:
             return entry
         case CentreRegistered(centre=entry):
             return entry
+        case KeyRegistered(centre=centre, key_id=key):
+            return f"{centre}/{key}"
+        case SigningRequired(centre=centre, required_from=begin):
+            return f"{centre}/{begin.astimezone(UTC).isoformat()}"
         case DeputyRegistered(deputy=entry):
             return entry
         case TenureRegistered(tenure=entry):
@@ -56,6 +60,12 @@ def _entry(event: EventModel) -> str | None:
             return str(revision)
         case _:
             return None
+
+
+def _day(event: EventModel, name: str) -> date | None:
+    """The day that the registration states; a key's moments stand in its body alone."""
+    stated: date | None = getattr(event, name, None)
+    return None if isinstance(stated, datetime) else stated
 
 
 MODEL = ReadModel("registry", METADATA, project)

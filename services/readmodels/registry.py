@@ -18,4 +18,4 @@ ENTRIES = fact_table(
     Index("entries_subject", "subject", "entry"),
 )
 """One dated version of one thing. `subject` is the first word of the event's type (`province`,
-`centre`, `precedence`, `deputy`, `tenure` …), `entry` its id, `body` the event's data."""
+`centre`, `key`, `precedence`, `deputy`, `tenure` …), `entry` its id, `body` the event's data."""

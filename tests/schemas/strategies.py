@@ -36,12 +36,22 @@ def _names_what_it_updates(data: Data) -> bool:
     return data.get("message", "alert") == "alert" or bool(data.get("references"))
 
 
+def _runs_forward(begin: str, end: str) -> Callable[[Data], bool]:
+    def holds(data: Data) -> bool:
+        ended = data.get(end)
+        return ended is None or datetime.fromisoformat(ended) > datetime.fromisoformat(data[begin])
+
+    return holds
+
+
 RULES: dict[str, Callable[[Data], bool]] = {
     "complaints.counted.v1": _period_runs_forward,
     "complaints.counted.v2": _period_runs_forward,
     "situation.reported.v1": _states_something,
     "order.issued.v1": _ends_after_it_begins,
     "alert.issued.v1": _names_what_it_updates,
+    "key.registered.v1": _runs_forward("valid_from", "valid_to"),
+    "signing.required.v1": _runs_forward("required_from", "required_to"),
 }
 """What a model asks of its fields together, which its JSON Schema cannot say."""
 
