@@ -18,9 +18,10 @@ from schemas.envelope import STATUS_TOPIC
 from services.embedded.postgres import OWNER
 from services.eventlog.homes import EMBEDDED, open_log
 from services.operation.settings import Settings
-from services.projections.admission import _fact, _identity
+from services.projections.admission import fact_of
 from services.projections.apply import Read, read
 from services.projections.fact import KEEP_ONCE
+from services.projections.identities import identity_row
 from services.projections.runner import BATCH, Worker
 from services.projections.situations import project
 
@@ -127,9 +128,9 @@ async def _places(network: Network) -> dict[int, int]:
 def _rows(batch: Read) -> list[list[tuple[object, ...]]]:
     made: dict[str, list[tuple[object, ...]]] = {"reports": [], "series": []}
     for arrival in batch.arrivals:
-        for table, row in project(_fact(arrival)):
+        for table, row in project(fact_of(arrival)):
             made[table.name].append(row)
-    return [[_identity(one) for one in batch.arrivals], made["reports"], made["series"]]
+    return [[identity_row(one) for one in batch.arrivals], made["reports"], made["series"]]
 
 
 async def _processes(servers: Servers, size: Size, workers: int) -> float:

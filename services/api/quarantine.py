@@ -1,20 +1,23 @@
 """What could not be read or applied, and what contradicts; for operators alone.
 
-The bytes stay where they are: they may be what nobody should read. `kamkap` retries what is parked.
+The bytes stay where they are: they may be what nobody should read. A retry is only asked for here;
+the runner does it, and says what came of it.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, status
 from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
+from services.api.database import Pool, Row
 from services.api.events import conflicts_known
-from services.api.problems import BAD_CURSOR
-from services.api.reading import Listed, Listing
-from services.domain.scope import Resource
+from services.api.problems import BAD_CURSOR, documented, forbidden
+from services.api.reading import Asker, Listed, Listing, Opened
+from services.domain.scope import Resource, may_retry
 from services.operation.problems import Problem
 from services.readmodels.moment import Live
 
@@ -42,6 +45,20 @@ WHERE CAST(:after_kind AS text) IS NULL OR (kind, of, partition, place) >
 ORDER BY kind, of, partition, place LIMIT :limit
 """
 
+_LOOK_SECONDS = 0.2
+_CONNECTION_SECONDS = 10.0
+_ASK = """
+WITH asked AS (
+    INSERT INTO projections.retries (requested_by) VALUES ($1) ON CONFLICT DO NOTHING
+    RETURNING number
+)
+SELECT number FROM asked
+UNION ALL SELECT number FROM projections.retries WHERE done_at IS NULL LIMIT 1
+"""
+_ASKED = """
+SELECT number, requested_at, done_at, outcome FROM projections.retries WHERE number = $1
+"""
+
 
 class Quarantined(Body):
     """One message or fact that has no effect."""
@@ -63,6 +80,47 @@ class Quarantined(Body):
 
 class QuarantinePage(Page[Quarantined]):
     """What has no effect, by kind and place."""
+
+
+class Counted(Body):
+    """How many, of each kind."""
+
+    unreadable: int
+    parked: int
+
+
+class Tried(Body):
+    """One message or fact that was tried again."""
+
+    kind: Literal["unreadable", "parked"]
+    of: str
+    """The topic it lies in, or the read model."""
+    partition: int
+    place: int
+    key: str | None
+    resolved: bool
+    """Whether it is no longer in the list."""
+    note: str
+    """What came of it, or why it is still refused."""
+
+
+class Outcome(Body):
+    """What was tried again, and what came of it."""
+
+    resolved: Counted
+    refused: Counted
+    items: list[Tried]
+    """The first 500 of them, in the order they were tried."""
+
+
+class Retry(Body):
+    """One request to try again what could not be read or applied."""
+
+    number: int
+    requested_at: When
+    done_at: When | None
+    """Null while it is under way: ask again, and the answer is about the same request."""
+    outcome: Outcome | None
 
 
 @router.get("/v1/quarantine", responses=read_responses(403), response_model=QuarantinePage)
@@ -97,3 +155,55 @@ def _after(listed: Listing) -> tuple[str | None, str | None, int | None, int | N
             return kind, of, partition, place
         case _:
             raise Problem(BAD_CURSOR)
+
+
+@router.post(
+    "/v1/quarantine/retry",
+    response_model=Retry,
+    responses={
+        200: {"description": "It is done."},
+        202: {"model": Retry, "description": "It is under way: ask again."},
+        **documented(401, 403, 503),
+    },
+)
+async def retry_quarantine(resources: Opened, asker: Asker) -> Response:
+    """Try everything again that could not be read or applied; what is still refused stays listed.
+
+    What can be read by now has its effect at its own place in the log, so that the state becomes
+    what it would have been. Asked twice, it is done once. A message in a centre's inbox was refused
+    by the door and is not tried: its centre sends it again.
+    """
+    if not may_retry(asker):
+        raise forbidden()
+    number = await _asked(resources.pool, str(asker))
+    row = await _done(resources.pool, number, seconds=resources.patience.after_seconds)
+    outcome = None if row.outcome is None else Outcome.model_validate_json(row.outcome)
+    body = Retry(
+        number=row.number, requested_at=row.requested_at, done_at=row.done_at, outcome=outcome
+    )
+    return Response(
+        body.model_dump_json(),
+        status.HTTP_202_ACCEPTED if row.done_at is None else status.HTTP_200_OK,
+        media_type="application/json",
+    )
+
+
+async def _asked(pool: Pool, asker: str) -> int:
+    """The request that waits by now: a new one, or the one that somebody made before."""
+    while True:
+        async with pool.acquire(timeout=_CONNECTION_SECONDS) as connection:
+            number: int | None = await connection.fetchval(_ASK, asker)
+        # None when the one that was in the way has been done at this very moment.
+        if number is not None:
+            return number
+
+
+async def _done(pool: Pool, number: int, *, seconds: float) -> Row:
+    """The request, once it is done or this much time is over."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        async with pool.acquire(timeout=_CONNECTION_SECONDS) as connection:
+            (row,) = await connection.fetch(_ASKED, number)
+        if row.done_at is not None or asyncio.get_running_loop().time() > deadline:
+            return row
+        await asyncio.sleep(_LOOK_SECONDS)

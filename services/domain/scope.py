@@ -114,6 +114,11 @@ def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
     return NOTHING
 
 
+def may_retry(reader: Reader) -> bool:
+    """Whether this reader may have tried again what could not be read or applied: operators."""
+    return reader.kind == "operator"
+
+
 def _of_deputy(deputy: str, matrix: Matrix) -> Scope:
     """Source: the holder sees area, function and agenda by the order in force (domain.md 2)."""
     held = matrix.held_by(deputy)

@@ -4,34 +4,19 @@ All of it is settled by one unique index, so workers on different slots agree wi
 correction that comes first leaves a placeholder, the original that finds one fetches what waited.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import asyncpg
 import msgspec
 
-from schemas.envelope import Envelope, digest, from_headers
+from schemas.envelope import Envelope
 from schemas.events import EventModel, decode
 from schemas.events.record import EventCorrected, EventSealed, EventWithdrawn
-from services.eventlog.log import Headers
+from services.projections.arrival import Arrival, Key, arrival_of_row
 from services.projections.fact import Fact
-
-type Key = tuple[str, str, str]
-"""(realm, source, id)"""
-
-_ADMIT = """
-INSERT INTO {events}.identities AS known
-SELECT * FROM unnest($1::{events}.identities[])
-ON CONFLICT (realm, source, id) DO UPDATE SET
-    slot = excluded.slot, position = excluded.position, time = excluded.time,
-    sequence = excluded.sequence, type = excluded.type, subject = excluded.subject,
-    digest = excluded.digest, accepted_at = excluded.accepted_at,
-    archive_revision = excluded.archive_revision
-WHERE known.slot IS NULL AND NOT known.sealed
-RETURNING known.realm, known.source, known.id, old.id IS NOT NULL AS awaited
-"""
+from services.projections.identities import Admission, columns, keep, look_up
 
 _EXPECT = """
 INSERT INTO {events}.identities (realm, source, id, sealed)
@@ -41,23 +26,11 @@ ORDER BY realm, source, id
 ON CONFLICT DO NOTHING
 """
 
-_LOOK_UP = """
-SELECT i.realm, i.source, i.id, i.slot, i.position, i.time, i.sequence, i.type, i.digest,
-       i.accepted_at, i.archive_revision, i.sealed
-FROM {events}.identities i
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS e (realm, source, id) USING (realm, source, id)
-"""
-
 _WAITING = """
 SELECT w.slot, w.position, w.headers, w.value FROM {events}.waiting w
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS e (realm, source, id)
   ON (w.realm, w.original_source, w.original_id) = (e.realm, e.source, e.id)
 """
-
-_KEEP = (
-    "INSERT INTO {events}.{table} SELECT * FROM unnest($1::{events}.{table}[]) "
-    "ON CONFLICT DO NOTHING"
-)
 
 _SEAL = """
 INSERT INTO {events}.identities AS known (realm, source, id, sealed) VALUES ($1, $2, $3, true)
@@ -66,35 +39,6 @@ RETURNING known.slot, known.position
 """
 
 _CORRECTIONS = (EventCorrected, EventWithdrawn)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A record of the log that could be read."""
-
-    slot: int
-    position: int
-    envelope: Envelope
-    digest: bytes
-    event: EventModel
-    headers: Headers
-    value: bytes
-
-    @property
-    def key(self) -> Key:
-        """The identity: sent twice, it is one event."""
-        return self.envelope.realm, self.envelope.source, self.envelope.id
-
-    @property
-    def original(self) -> Key:
-        """The identity of what a correction or withdrawal is about."""
-        named = self.envelope
-        return named.realm, named.originalsource or named.source, named.originalid or ""
-
-    @property
-    def sequence(self) -> int | None:
-        """The source's own counter."""
-        return int(self.envelope.sequence) if self.envelope.sequence is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,75 +61,6 @@ class Admitted:
     unreadable: Sequence[Unreadable]
 
 
-class Admission(Protocol):
-    """How a runner learns which arrivals are the first of their identity."""
-
-    async def first(
-        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
-    ) -> tuple[list[Arrival], list[Key]]:
-        """The arrivals that have effect, and the identities that something may wait for."""
-        ...
-
-
-@dataclass(frozen=True)
-class Admit:
-    """Admission of what is new: writes the identities."""
-
-    events: str
-
-    async def first(
-        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
-    ) -> tuple[list[Arrival], list[Key]]:
-        """Admit each identity's first arrival; what conflicts with it is listed."""
-        firsts: dict[Key, Arrival] = {}
-        for arrival in arrivals:
-            firsts.setdefault(arrival.key, arrival)
-        rows = [_identity(arrival) for arrival in firsts.values()]
-        admitted = await connection.fetch(_ADMIT.replace("{events}", self.events), rows)
-        new = {(row["realm"], row["source"], row["id"]) for row in admitted}
-        fresh = [arrival for key, arrival in firsts.items() if key in new]
-        if len(fresh) < len(arrivals):
-            again = [arrival for arrival in arrivals if firsts[arrival.key] is not arrival]
-            again += [arrival for key, arrival in firsts.items() if key not in new]
-            await self._list_conflicts(connection, again)
-        return fresh, [
-            (row["realm"], row["source"], row["id"]) for row in admitted if row["awaited"]
-        ]
-
-    async def _list_conflicts(
-        self, connection: asyncpg.pool.PoolConnectionProxy, again: Sequence[Arrival]
-    ) -> None:
-        """The same content again is nothing; other content under a taken id is kept in a list."""
-        known = await look_up(connection, self.events, {arrival.key for arrival in again})
-        rows = [
-            (arrival.slot, arrival.position, *arrival.key, arrival.digest)
-            for arrival in again
-            if not known[arrival.key]["sealed"] and known[arrival.key]["digest"] != arrival.digest
-        ]
-        await keep(connection, self.events, "conflicts", rows)
-
-
-@dataclass(frozen=True)
-class Recall:
-    """Admission of what was admitted before: reads the live identities, writes none."""
-
-    events: str
-
-    async def first(
-        self, connection: asyncpg.pool.PoolConnectionProxy, arrivals: Sequence[Arrival]
-    ) -> tuple[list[Arrival], list[Key]]:
-        """The arrivals that the live identities name, and all their identities."""
-        known = await look_up(connection, self.events, {arrival.key for arrival in arrivals})
-        fresh = [
-            arrival
-            for arrival in arrivals
-            if (row := known.get(arrival.key)) is not None
-            and (row["slot"], row["position"]) == (arrival.slot, arrival.position)
-            and not row["sealed"]
-        ]
-        return fresh, [arrival.key for arrival in fresh]
-
-
 async def admit(
     connection: asyncpg.pool.PoolConnectionProxy,
     admission: Admission,
@@ -194,7 +69,7 @@ async def admit(
 ) -> Admitted:
     """Settle a batch: its facts, what it corrects, what it seals, what it cannot do."""
     fresh, awaited = await admission.first(connection, arrivals)
-    facts = [_fact(arrival) for arrival in fresh if not isinstance(arrival.event, _CORRECTIONS)]
+    facts = [fact_of(arrival) for arrival in fresh if not isinstance(arrival.event, _CORRECTIONS)]
     versions = [arrival for arrival in fresh if isinstance(arrival.event, _CORRECTIONS)]
     if awaited:
         versions += await _fetch_waiting(connection, events, awaited)
@@ -207,26 +82,6 @@ async def admit(
     return Admitted(facts + corrected, roots, await _seal(connection, events, seals), unreadable)
 
 
-async def look_up(
-    connection: asyncpg.pool.PoolConnectionProxy, events: str, keys: Iterable[Key]
-) -> dict[Key, asyncpg.Record]:
-    """The identities that are known, of these."""
-    realms, sources, ids = _columns(keys)
-    rows = await connection.fetch(_LOOK_UP.replace("{events}", events), realms, sources, ids)
-    return {(row["realm"], row["source"], row["id"]): row for row in rows}
-
-
-async def keep(
-    connection: asyncpg.pool.PoolConnectionProxy,
-    events: str,
-    table: str,
-    rows: Sequence[tuple[object, ...]],
-) -> None:
-    """Add rows to a table of the events; a row that is there already stays."""
-    if rows:
-        await connection.execute(_KEEP.replace("{events}", events).replace("{table}", table), rows)
-
-
 async def _apply_versions(
     connection: asyncpg.pool.PoolConnectionProxy, events: str, versions: Sequence[Arrival]
 ) -> tuple[list[Fact], list[tuple[int, int]], list[Unreadable]]:
@@ -235,7 +90,7 @@ async def _apply_versions(
         return [], [], []
     originals = sorted({version.original for version in versions})
     # A placeholder for what is not here: its insertion waits for whoever is just bringing it.
-    await connection.execute(_EXPECT.replace("{events}", events), *_columns(originals))
+    await connection.execute(_EXPECT.replace("{events}", events), *columns(originals))
     known = await look_up(connection, events, originals)
     facts: list[Fact] = []
     applied: list[tuple[Arrival, asyncpg.Record]] = []
@@ -307,7 +162,7 @@ async def _fetch_waiting(
     connection: asyncpg.pool.PoolConnectionProxy, events: str, keys: Sequence[Key]
 ) -> list[Arrival]:
     """The corrections that waited for these originals."""
-    rows = await connection.fetch(_WAITING.replace("{events}", events), *_columns(keys))
+    rows = await connection.fetch(_WAITING.replace("{events}", events), *columns(keys))
     return [arrival_of_row(row) for row in rows]
 
 
@@ -323,42 +178,8 @@ async def _seal(
     return places
 
 
-def arrival_of_row(row: asyncpg.Record) -> Arrival:
-    """The arrival that a row of `waiting` keeps."""
-    texts: dict[str, str] = msgspec.json.decode(row["headers"])
-    headers = [(name, value.encode()) for name, value in texts.items()]
-    return read_arrival(row["slot"], row["position"], headers, row["value"])
-
-
-def read_arrival(slot: int, position: int, headers: Headers, value: bytes) -> Arrival:
-    """A record as an arrival, its data upcast to today's model.
-
-    Raises:
-        ValueError: attributes or data are not what they must be; says what.
-        UnknownType: no such event type.
-    """
-    envelope = from_headers(headers)
-    return Arrival(
-        slot,
-        position,
-        envelope,
-        digest(envelope, value),
-        decode(envelope.type, value),
-        headers,
-        value,
-    )
-
-
-def _columns(keys: Iterable[Key]) -> tuple[list[str], list[str], list[str]]:
-    realms, sources, ids = [], [], []
-    for realm, source, id_ in keys:
-        realms.append(realm)
-        sources.append(source)
-        ids.append(id_)
-    return realms, sources, ids
-
-
-def _fact(arrival: Arrival) -> Fact:
+def fact_of(arrival: Arrival) -> Fact:
+    """What an original states."""
     envelope = arrival.envelope
     return Fact(
         realm=envelope.realm,
@@ -374,23 +195,6 @@ def _fact(arrival: Arrival) -> Fact:
         archive_revision=envelope.archiverevision,
         key=envelope.subject or f"{envelope.source}#{envelope.id}",
         event=arrival.event,
-    )
-
-
-def _identity(arrival: Arrival) -> tuple[object, ...]:
-    envelope = arrival.envelope
-    return (
-        *arrival.key,
-        arrival.slot,
-        arrival.position,
-        envelope.time,
-        arrival.sequence,
-        envelope.type,
-        envelope.subject,
-        arrival.digest,
-        envelope.acceptedtime,
-        envelope.archiverevision,
-        False,
     )
 
 

@@ -14,8 +14,10 @@ from sqlalchemy import Table
 from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, STATUS_TOPIC
 from services.eventlog.decisions import position_of
 from services.eventlog.log import Record
-from services.projections.admission import Admission, Arrival, admit, read_arrival
+from services.projections.admission import Unreadable, admit
+from services.projections.arrival import Arrival, read_arrival
 from services.projections.fact import KEEP_ONCE, Fact, ReadModel
+from services.projections.identities import Admission
 from services.projections.schemas import Target
 
 MAX_PARKED_KEYS = 1_000
@@ -72,15 +74,15 @@ async def apply(
     target: Target,
     admission: Admission,
     batch: Read,
-) -> None:
-    """Write what a batch comes to.
+) -> Sequence[Unreadable]:
+    """Write what a batch comes to; returns what of it is in quarantine though it could be decoded.
 
     Raises:
         TooManyParked: the cap on parked keys is passed; nothing of the batch is kept.
     """
     await _quarantine(connection, batch.unreadable)
     if not batch.arrivals:
-        return
+        return ()
     admitted = await admit(connection, admission, target.events, batch.arrivals)
     await _quarantine(
         connection,
@@ -93,6 +95,7 @@ async def apply(
             await _run(connection, target, model, model.on_versions, admitted.roots)
     if admitted.seals:
         await _erase(connection, target, admitted.seals)
+    return admitted.unreadable
 
 
 async def _apply_model(

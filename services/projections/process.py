@@ -1,32 +1,28 @@
 """The projections process: keeps every read model up to date."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
 import asyncpg
-import structlog
 
 from services.eventlog.connection import LOST
 from services.eventlog.log import Log, LogUnavailable
-from services.eventlog.store import DecisionStore, StoreUnavailable
+from services.eventlog.store import StoreUnavailable
 from services.operation.connections import check_log, log_of, pool_of
 from services.operation.health import health_app
-from services.operation.logs import describe
 from services.operation.metrics import Metrics
 from services.operation.process import Work, instance, persist, run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
-from services.projections import parked, runner
+from services.projections import retries, runner
 from services.projections.figures import measure, show
+from services.projections.tried import AWAY
 
 POOL_SIZE = 10
 _FIGURES_SECONDS = 5.0
 _RETRY_SECONDS = 60.0
-_ANY_PARKED = "SELECT EXISTS (SELECT FROM projections.parked)"
+_LOOK_SECONDS = 1.0
 _AWAY = (*LOST, LogUnavailable, StoreUnavailable)
-
-logger = structlog.get_logger()
 
 
 async def run(settings: Settings) -> None:
@@ -54,10 +50,17 @@ def works(pool: asyncpg.Pool, log: Log, metrics: Metrics) -> dict[str, Work]:
         ),
         "parked": partial(
             persist,
-            partial(_retry_parked, pool, log),
+            partial(retries.retry_parked, pool, log, runner.LIVE),
             name="parked",
-            through=_AWAY,
+            through=AWAY,
             pause_seconds=_RETRY_SECONDS,
+        ),
+        "retries": partial(
+            persist,
+            partial(retries.work_off, pool, log, runner.LIVE),
+            name="retries",
+            through=AWAY,
+            pause_seconds=_LOOK_SECONDS,
         ),
         "figures": partial(
             persist,
@@ -80,19 +83,3 @@ async def check_database(pool: asyncpg.Pool) -> None:
 
 async def _show(pool: asyncpg.Pool, log: Log, metrics: Metrics) -> None:
     show(await measure(pool, log), metrics)
-
-
-async def _retry_parked(pool: asyncpg.Pool, log: Log) -> None:
-    """Whoever fixed what parked a fact starts a process, which tries it again."""
-    if not await pool.fetchval(_ANY_PARKED):
-        return
-    store = DecisionStore(pool)
-    try:
-        applied = await parked.retry(pool, log, store, runner.LIVE)
-        logger.info("parked_facts_applied", facts=applied)
-    except _AWAY:
-        raise
-    except Exception as failure:  # noqa: BLE001 -- it stays parked, which is what the alarm is for
-        logger.warning("parked_fact_fails_again", error=describe(failure))
-    finally:
-        await asyncio.shield(store.close())

@@ -13,10 +13,11 @@ from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, STATUS_TOPIC
 from services.eventlog.decisions import position_of
 from services.eventlog.log import Log, Record
 from services.projections import schemas
-from services.projections.admission import Admission, Admit, Recall
 from services.projections.apply import apply, read
+from services.projections.identities import Admission, Admit, Recall
 from services.projections.models import MODELS
 from services.projections.schemas import ALL, EVENTS, Target
+from services.projections.turn import turn
 
 BATCH = 5_000
 CLOSE_ENOUGH = 10_000
@@ -60,6 +61,10 @@ class Rebuild:
 
     async def run(self, report: Callable[[Done], None]) -> None:
         """Build and switch; `report` hears of the progress. The live models work on meanwhile."""
+        async with turn(self._pool):
+            await self._build(report)
+
+    async def _build(self, report: Callable[[Done], None]) -> None:
         await self._begin()
         while True:
             live = await self._live(self._pool)

@@ -12,12 +12,12 @@ import asyncpg
 import structlog
 
 from schemas.envelope import DECISIONS_SLOT, DECISIONS_TOPIC, SLOTS, STATUS_TOPIC
-from services.eventlog.connection import LOST
+from services.eventlog.connection import LOST, heed_cancellation
 from services.eventlog.decisions import fresh
 from services.eventlog.log import Log, LogUnavailable, Reader, Record
 from services.projections import schemas
-from services.projections.admission import Admit
 from services.projections.apply import Read, apply, read
+from services.projections.identities import Admit
 from services.projections.leases import RENEW_SECONDS, Fenced, Lease, Leases
 from services.projections.models import MODELS
 from services.projections.schemas import EVENTS, Target
@@ -52,6 +52,7 @@ class Worker:
                 try:
                     await self.step(wait=_WAIT_SECONDS)
                 except (*_TRANSIENT, LogUnavailable, Fenced) as problem:
+                    heed_cancellation()
                     logger.warning("projection_retry", topic=self._topic, problem=repr(problem))
                     if isinstance(problem, Fenced):
                         # A rebuild may have put other tables in place: what is prepared is stale.

@@ -159,6 +159,16 @@ async def test_the_quarantine_is_the_operator_s(country: Country, identity: str)
     assert await status(country, "/v1/quarantine", identity) == expected
 
 
+@pytest.mark.parametrize("identity", [one for one in EVERYBODY if one != "operator"])
+async def test_a_retry_is_refused_in_the_words_of_the_list(country: Country, identity: str) -> None:
+    listed = await country.get("/v1/quarantine", identity)
+    with country.counting_statements() as statements:
+        refused = await country.send("POST", "/v1/quarantine/retry", identity)
+    assert (refused.status_code, refused.content) == (403, listed.content)
+    assert refused.headers["content-type"] == listed.headers["content-type"]
+    assert statements == []
+
+
 @pytest.mark.parametrize("identity", [*BARE, "operator"])
 async def test_who_has_no_place_reads_no_situation(country: Country, identity: str) -> None:
     assert {await status(country, path, identity) for path in SITUATION} == {403}

@@ -7,7 +7,7 @@ import pytest
 from schemas.events.registry import CentreRegistered
 from services.domain.matrix import Assigned, Matrix, Order
 from services.domain.registry import Entry, Registry, registry_of
-from services.domain.scope import NOTHING, Resource, Scope, scope_of
+from services.domain.scope import NOTHING, Resource, Scope, may_retry, scope_of
 from services.identity.identity import Identity
 
 DAY = date(2024, 10, 1)
@@ -117,3 +117,9 @@ def test_the_operator_sees_how_centres_are_heard_and_no_situation() -> None:
 def test_an_identity_no_rule_names_sees_nothing() -> None:
     assert scope_of(Identity("deputy"), Matrix(DAY, ORDERS, []), REGISTRY) == NOTHING
     assert not NOTHING.reads(Resource.REFERENCE)
+
+
+@pytest.mark.parametrize("identity", ["pm", "deputy:a", "poc:TH-83", "moc:moi", "analyst", "opdc"])
+def test_only_an_operator_has_things_tried_again(identity: str) -> None:
+    assert may_retry(Identity.parse("operator"))
+    assert not may_retry(Identity.parse(identity))
