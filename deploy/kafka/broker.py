@@ -18,7 +18,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -72,9 +72,16 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, directory: Path, brokers: Literal[1, 3] = 1, *, cache: Path | None = None
+        cls,
+        directory: Path,
+        brokers: Literal[1, 3] = 1,
+        *,
+        cache: Path | None = None,
+        secured: Mapping[str, object] | None = None,
     ) -> Self:
         """A cluster that serves; what an earlier one left in the directory is there again.
+
+        `secured` are the settings of one more listener, which speaks SASL over TLS.
 
         Raises:
             BrokerDied: a broker ended instead of serving.
@@ -82,14 +89,13 @@ class Cluster:
         """
         java = _java(cache or CACHE)
         try:
-            return cls._serving(directory, brokers, java)
+            return cls._serving(lay_out(directory, brokers, secured=secured), directory, java)
         except BrokerDied:
             # Somebody can take a port between our look and the broker's bind: once more, elsewhere.
-            return cls._serving(directory, brokers, java)
+            return cls._serving(lay_out(directory, brokers, secured=secured), directory, java)
 
     @classmethod
-    def _serving(cls, directory: Path, brokers: int, java: list[str]) -> Self:
-        nodes = lay_out(directory, brokers)
+    def _serving(cls, nodes: list[Node], directory: Path, java: list[str]) -> Self:
         _format(nodes, java, cluster_id=_cluster_id(directory))
         cluster = cls(nodes, java)
         try:
@@ -103,6 +109,11 @@ class Cluster:
     def bootstrap(self) -> str:
         """The addresses of all nodes, running or not, as clients want them."""
         return ",".join(f"{HOST}:{node.port}" for node in self._nodes.values())
+
+    @property
+    def secured_bootstrap(self) -> str:
+        """The same of the listener that asks who is there, in a cluster that has one."""
+        return ",".join(f"{HOST}:{node.secured_port}" for node in self._nodes.values())
 
     @property
     def pids(self) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,13 @@ REQUEST_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Node:
-    """One broker and controller: its number, its two ports and its folder."""
+    """One broker and controller: its number, its ports and its folder."""
 
     number: int
     port: int
     controller_port: int
+    secured_port: int
+    """Listens only where a cluster has a listener that asks who is there."""
     directory: Path
 
     @property
@@ -41,17 +44,24 @@ class Node:
         return self.directory / "broker.log"
 
 
-def lay_out(directory: Path, brokers: int) -> list[Node]:
-    """Numbered from 1, each on free ports and with its configuration written; data stay."""
-    ports = _free_ports(2 * brokers)
+def lay_out(
+    directory: Path, brokers: int, *, secured: Mapping[str, object] | None = None
+) -> list[Node]:
+    """Numbered from 1, each on free ports and with its configuration written; data stay.
+
+    `secured` are the settings of one more listener, which speaks SASL over TLS.
+    """
+    ports = _free_ports(3 * brokers)
     nodes = [
-        Node(number, ports.pop(), ports.pop(), directory.absolute() / f"node-{number}")
+        Node(number, ports.pop(), ports.pop(), ports.pop(), directory.absolute() / f"node-{number}")
         for number in range(1, brokers + 1)
     ]
     for node in nodes:
         node.directory.mkdir(parents=True, exist_ok=True)
-        settings = _settings(node, nodes).items()
-        node.properties.write_text("".join(f"{name}={value}\n" for name, value in settings))
+        settings = _settings(node, nodes)
+        if secured is not None:
+            settings |= _secured(node, settings, secured)
+        node.properties.write_text("".join(f"{n}={value}\n" for n, value in settings.items()))
     return nodes
 
 
@@ -87,6 +97,17 @@ def _place(node: Node, nodes: list[Node]) -> dict[str, object]:
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "BROKER",
         "log.dirs": node.data,
+    }
+
+
+def _secured(
+    node: Node, settings: Mapping[str, object], secured: Mapping[str, object]
+) -> dict[str, object]:
+    protocols = "listener.security.protocol.map"
+    return {
+        "listeners": f"{settings['listeners']},SECURED://{HOST}:{node.secured_port}",
+        protocols: f"{settings[protocols]},SECURED:SASL_SSL",
+        **{f"listener.name.secured.{name}": value for name, value in secured.items()},
     }
 
 

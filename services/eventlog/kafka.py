@@ -15,8 +15,14 @@ from aiokafka.codec import has_zstd
 from aiokafka.errors import KafkaError
 
 from services.eventlog.groupcommit import GroupCommit, WriterClosed
+from services.eventlog.kafka_brokers import Brokers
 from services.eventlog.kafka_reader import KafkaReader, Places
-from services.eventlog.kafka_topics import MAX_BATCH_BYTES, check_topics, ensure_topics
+from services.eventlog.kafka_topics import (
+    MAX_BATCH_BYTES,
+    check_topics,
+    ensure_topics,
+    partition_counts,
+)
 from services.eventlog.log import (
     AppendTooLarge,
     LogUnavailable,
@@ -41,20 +47,20 @@ type _Batch = Sequence[Message]
 
 
 class KafkaLog:
-    """A log in a Kafka cluster; `bootstrap` is `host:port,host:port`. Connects when first used."""
+    """A log in a Kafka cluster. Connects when first used."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._writers: dict[TopicPartition, GroupCommit[_Batch, int]] = {}
-        self._producing = _Producing(bootstrap)
+        self._producing = _Producing(brokers)
         self._in_flight = _Allowance(_IN_FLIGHT_BYTES)
-        self._places = Places(bootstrap)
+        self._places = Places(brokers)
 
     async def ensure(self, topics: Sequence[TopicSpec]) -> None:
-        await ensure_topics(self._bootstrap, topics)
+        await ensure_topics(self._brokers, topics)
 
     async def check(self, topics: Sequence[str]) -> None:
-        await check_topics(self._bootstrap, topics)
+        await check_topics(self._brokers, topics)
 
     async def append(
         self, topic: str, batches: Mapping[int, Sequence[Message]], *, timeout: float
@@ -74,8 +80,11 @@ class KafkaLog:
     async def ends(self, topic: str) -> list[int]:
         return await self._places.ends(topic)
 
+    async def topics(self, prefix: str) -> dict[str, int]:
+        return await partition_counts(self._brokers, prefix)
+
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
-        return KafkaReader(self._bootstrap, topic, offsets)
+        return KafkaReader(self._brokers, topic, offsets)
 
     async def at(self, topic: str, partition: int, offset: int) -> Record | None:
         return await self._places.at(topic, partition, offset)
@@ -110,8 +119,8 @@ class KafkaLog:
 class _Producing:
     """The producer: made when first needed, replaced when it can no longer be relied on."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -146,7 +155,7 @@ class _Producing:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                self._producer = await _start(self._bootstrap)
+                self._producer = await _start(self._brokers)
             return self._producer
 
     async def _discard(self, producer: AIOKafkaProducer) -> None:
@@ -158,9 +167,9 @@ class _Producing:
         await producer.stop()
 
 
-async def _start(bootstrap: str) -> AIOKafkaProducer:
+async def _start(brokers: Brokers) -> AIOKafkaProducer:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **brokers.client,
         acks="all",
         enable_idempotence=True,
         # Measured on 500 situation reports: a tenth of the bytes for 1.4 µs an event. The codec is

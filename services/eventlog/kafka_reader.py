@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from services.eventlog.kafka_brokers import Brokers
 from services.eventlog.kafka_topics import partition_count
 from services.eventlog.log import LogUnavailable, OffsetOutOfRange, Record
 
@@ -26,8 +27,8 @@ _AWAY = (KafkaError, OSError)
 class KafkaReader:
     """Where one reader stands in one topic. Connects at its first batch."""
 
-    def __init__(self, bootstrap: str, topic: str, offsets: Mapping[int, int]) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers, topic: str, offsets: Mapping[int, int]) -> None:
+        self._brokers = brokers
         self._topic = topic
         self._next = dict(offsets)
         self._consumer: AIOKafkaConsumer | None = None
@@ -61,14 +62,14 @@ class KafkaReader:
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is not None and self._consumer._fetcher.error_future.done():
             # The task that fetches has ended by a fault of its own; polling would wait for ever.
             await self.close()
         if self._consumer is None:
-            consumer = await start_consumer(self._bootstrap)
+            consumer = await start_consumer(self._brokers)
             self._seek(consumer)
             self._consumer = consumer
         return self._consumer
@@ -88,8 +89,8 @@ class Places:
     the ends must not wait behind a fetch.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._partitions: dict[str, int] = {}
         self._asking: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
@@ -112,7 +113,7 @@ class Places:
         if not 0 <= partition < len(ends) or not 0 <= offset < ends[partition]:
             return None
         async with self._reading:
-            reader = self._readers.setdefault(topic, KafkaReader(self._bootstrap, topic, {}))
+            reader = self._readers.setdefault(topic, KafkaReader(self._brokers, topic, {}))
             reader.assign({partition: offset})
             try:
                 found = await reader.batch(limit=1, timeout=_AT_SECONDS)
@@ -128,12 +129,12 @@ class Places:
         for reader in self._readers.values():
             await reader.close()
         if self._asking is not None:
-            await self._asking.stop()
+            await stop_consumer(self._asking)
 
     async def _partitions_of(self, topic: str) -> list[TopicPartition]:
         # Fixed for ever, so asked once.
         if topic not in self._partitions:
-            if not (count := await partition_count(self._bootstrap, topic)):
+            if not (count := await partition_count(self._brokers, topic)):
                 return []
             self._partitions[topic] = count
         return [TopicPartition(topic, number) for number in range(self._partitions[topic])]
@@ -141,14 +142,14 @@ class Places:
     async def _started(self) -> AIOKafkaConsumer:
         async with self._starting:
             if self._asking is None:
-                self._asking = await start_consumer(self._bootstrap)
+                self._asking = await start_consumer(self._brokers)
             return self._asking
 
 
-async def start_consumer(bootstrap: str) -> AIOKafkaConsumer:
+async def start_consumer(brokers: Brokers) -> AIOKafkaConsumer:
     """A consumer without a group that reads nothing yet."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **brokers.client,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
@@ -161,9 +162,17 @@ async def start_consumer(bootstrap: str) -> AIOKafkaConsumer:
     try:
         await consumer.start()
     except BaseException:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise
     return consumer
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """The consumer is stopped and its connections are closed, also right after its start."""
+    # aiokafka cancels its tasks and waits for them. One that has not begun yet cannot catch its
+    # cancellation, which would come out here and leave the connections open.
+    await asyncio.sleep(0)
+    await consumer.stop()
 
 
 def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
+from services.eventlog.kafka_brokers import Brokers
 from services.eventlog.log import MAX_APPEND_BYTES, LogMisconfigured, LogUnavailable, TopicSpec
 
 _REPLICAS = 3
@@ -27,17 +28,17 @@ _KEPT_FOR_EVER = {
 }
 
 
-async def ensure_topics(bootstrap: str, topics: Sequence[TopicSpec]) -> None:
+async def ensure_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> None:
     """Make the topics that are missing and wait until they can be written to."""
-    async with _administration(bootstrap) as admin:
-        brokers = await _brokers(admin)
+    async with _administration(brokers) as admin:
+        count = await _brokers(admin)
         configs = _KEPT_FOR_EVER | {
-            "min.insync.replicas": str(min(_IN_SYNC, brokers)),
+            "min.insync.replicas": str(min(_IN_SYNC, count)),
             "max.message.bytes": str(MAX_BATCH_BYTES),
         }
         answer = await admin.create_topics(
             [
-                NewTopic(spec.name, spec.partitions, min(_REPLICAS, brokers), topic_configs=configs)
+                NewTopic(spec.name, spec.partitions, min(_REPLICAS, count), topic_configs=configs)
                 for spec in topics
             ]
         )
@@ -51,21 +52,21 @@ async def ensure_topics(bootstrap: str, topics: Sequence[TopicSpec]) -> None:
                 )
 
 
-async def check_topics(bootstrap: str, topics: Sequence[str]) -> None:
+async def check_topics(brokers: Brokers, topics: Sequence[str]) -> None:
     """Refuse topics that would forget, or that could lose what was acknowledged."""
-    async with _administration(bootstrap) as admin:
+    async with _administration(brokers) as admin:
         if missing := set(topics) - set(await admin.list_topics()):
             raise LogMisconfigured(f"topics are missing: {', '.join(sorted(missing))}")
-        brokers = await _brokers(admin)
+        count = await _brokers(admin)
         for topic in await admin.describe_topics(list(topics)):
             replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
-            if replicas < min(_REPLICAS, brokers):
+            if replicas < min(_REPLICAS, count):
                 raise LogMisconfigured(
                     f"topic {topic['topic']}: replication factor is {replicas}, "
-                    f"must be at least {min(_REPLICAS, brokers)}"
+                    f"must be at least {min(_REPLICAS, count)}"
                 )
         for name in topics:
-            _check_configs(name, await _configs(admin, name), in_sync=min(_IN_SYNC, brokers))
+            _check_configs(name, await _configs(admin, name), in_sync=min(_IN_SYNC, count))
 
 
 def _check_configs(topic: str, actual: Mapping[str, str], *, in_sync: int) -> None:
@@ -82,18 +83,27 @@ def _check_configs(topic: str, actual: Mapping[str, str], *, in_sync: int) -> No
             )
 
 
-async def partition_count(bootstrap: str, topic: str) -> int:
+async def partition_count(brokers: Brokers, topic: str) -> int:
     """How many partitions the topic has; 0 when there is no such topic."""
-    async with _administration(bootstrap) as admin:
+    async with _administration(brokers) as admin:
         # Listed first: to describe a topic that is missing would make it on some clusters.
         if topic not in await admin.list_topics():
             return 0
         return await _led_partitions(admin, topic)
 
 
+async def partition_counts(brokers: Brokers, prefix: str) -> dict[str, int]:
+    """How many partitions each topic has whose name begins so; asked in two requests for all."""
+    async with _administration(brokers) as admin:
+        names = [name for name in await admin.list_topics() if name.startswith(prefix)]
+        # Nothing named would mean all of them.
+        found = await admin.describe_topics(names) if names else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
+
+
 @asynccontextmanager
-async def _administration(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS)
+async def _administration(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**brokers.client, request_timeout_ms=_TIMEOUT_MS)
     try:
         async with asyncio.timeout(2 * _TIMEOUT_MS / 1000):
             await admin.start()

@@ -38,7 +38,7 @@ async def pool_of(settings: Settings, role: Role, *, size: int) -> AsyncIterator
 @asynccontextmanager
 async def log_of(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Log]:
     """The log, in Kafka where the settings name brokers, else in this pool's database."""
-    log = open_log(settings.log_url, pool)
+    log = open_log(settings.log_url, pool, security=settings.kafka_security)
     try:
         yield log
     finally:

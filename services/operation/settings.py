@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import (
@@ -14,10 +14,12 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from services.eventlog.homes import EMBEDDED
+from services.eventlog.kafka_brokers import Mechanism, Protocol, Security
 
 PREFIX = "KAMKAP_"
 EMBEDDED_ISSUER = "urn:kamkap:embedded"
@@ -92,6 +94,41 @@ class Settings(BaseModel):
             "embedded default, which is the schema `log` of the database."
         ),
     ] = EMBEDDED
+    kafka_security_protocol: Annotated[
+        Protocol,
+        Field(
+            description="How Kafka's brokers are spoken to: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` "
+            "or `SASL_SSL`. With SSL their certificates and names are always checked."
+        ),
+    ] = "PLAINTEXT"
+    kafka_sasl_mechanism: Annotated[
+        Mechanism,
+        Field(description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, with a SASL protocol."),
+    ] = "SCRAM-SHA-512"
+    kafka_sasl_username: Annotated[
+        str | None, Field(description="Who this process is to Kafka, with a SASL protocol.")
+    ] = None
+    kafka_sasl_password: Annotated[
+        SecretStr | None, Field(description="The password of that user.")
+    ] = None
+    kafka_ca_file: Annotated[
+        Path | None,
+        Field(
+            description="PEM file of the authorities that vouch for the brokers, with an SSL "
+            "protocol. Without it the machine's own are believed."
+        ),
+    ] = None
+    kafka_client_certificate: Annotated[
+        Path | None,
+        Field(
+            description="PEM file of this process's certificate, with an SSL protocol, for brokers "
+            "that ask for one."
+        ),
+    ] = None
+    kafka_client_key: Annotated[
+        Path | None,
+        Field(description="PEM file of its key, unless that is in the certificate's file."),
+    ] = None
     database_url: Annotated[
         str | None,
         AfterValidator(lambda url: None if url is None else _database_url(url)),
@@ -167,6 +204,23 @@ class Settings(BaseModel):
         Field(description="The least that is written to the structured log (stderr, JSON lines)."),
     ] = "info"
 
+    @model_validator(mode="after")
+    def _kafka_agrees(self) -> Self:
+        """Credentials are sent, and certificates shown, only where the protocol says so."""
+        protocol = self.kafka_security_protocol
+        credentials = (self.kafka_sasl_username, self.kafka_sasl_password)
+        certificates = (self.kafka_ca_file, self.kafka_client_certificate, self.kafka_client_key)
+        name = f"{PREFIX}KAFKA_SECURITY_PROTOCOL"
+        if protocol.startswith("SASL") and None in credentials:
+            raise ValueError(f"{name}: {protocol} needs a KAFKA_SASL_USERNAME and _PASSWORD")
+        if not protocol.startswith("SASL") and credentials != (None, None):
+            raise ValueError(f"{name}: {protocol} sends no KAFKA_SASL_USERNAME or _PASSWORD")
+        if not protocol.endswith("SSL") and any(certificates):
+            raise ValueError(f"{name}: {protocol} uses no certificate or key")
+        if self.kafka_client_key is not None and self.kafka_client_certificate is None:
+            raise ValueError(f"{PREFIX}KAFKA_CLIENT_KEY: its certificate is missing")
+        return self
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """The settings that these variables state; an empty variable counts as absent.
@@ -196,6 +250,20 @@ class Settings(BaseModel):
     def has_embedded_issuer(self) -> bool:
         """Whether the home's own key signs the tokens."""
         return self.jwks_url is None and not self.issuer.startswith("https://")
+
+    @property
+    def kafka_security(self) -> Security:
+        """How the brokers are spoken to."""
+        password = self.kafka_sasl_password
+        return Security(
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_sasl_username,
+            password=None if password is None else password.get_secret_value(),
+            ca_file=self.kafka_ca_file,
+            certificate=self.kafka_client_certificate,
+            key=self.kafka_client_key,
+        )
 
     @property
     def is_loopback(self) -> bool:
@@ -250,6 +318,8 @@ def _default(value: object) -> str:
 
 
 def _explained(error: ErrorDetails) -> str:
+    if not error["loc"]:
+        return error["msg"].removeprefix("Value error, ")
     variable = PREFIX + str(error["loc"][0]).upper()
     if error["type"] == "extra_forbidden":
         return f"{variable} is not a setting; `kamkap settings` lists them"

@@ -10,6 +10,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.eventlog.homes import UnknownHome, open_log
 from services.eventlog.kafka import KafkaLog
+from services.eventlog.kafka_brokers import brokers_at
+from services.eventlog.kafka_reader import start_consumer, stop_consumer
 from services.eventlog.log import LogMisconfigured, LogUnavailable, Message, TopicSpec
 from tests.eventlog.homes import KafkaHome
 
@@ -19,7 +21,7 @@ PATIENCE = 30.0
 
 @pytest_asyncio.fixture
 async def log(three_brokers_home: KafkaHome) -> AsyncIterator[KafkaLog]:
-    opened = KafkaLog(three_brokers_home.cluster.bootstrap)
+    opened = KafkaLog(brokers_at(three_brokers_home.cluster.bootstrap))
     yield opened
     await opened.close()
 
@@ -55,6 +57,15 @@ async def test_a_topic_that_could_forget_or_lose_is_refused_by_name(
         [ConfigResource(ConfigResourceType.TOPIC, topic, configs | {setting: value})]
     )
     assert await refusal_of(log, topic) == f"topic {topic}: {setting} is {value}, must be {wanted}"
+
+
+async def test_a_consumer_that_is_stopped_as_soon_as_it_started_cancels_nobody(
+    one_broker_home: KafkaHome,
+) -> None:
+    for _ in range(3):
+        consumer = await start_consumer(brokers_at(one_broker_home.cluster.bootstrap))
+        await stop_consumer(consumer)
+        assert not consumer._client._conns
 
 
 async def refusal_of(log: KafkaLog, topic: str) -> str:
@@ -120,7 +131,7 @@ async def test_a_broker_that_hangs_is_given_up_for_the_next(
 
 
 async def test_a_closed_log_acknowledges_nothing(three_brokers_home: KafkaHome) -> None:
-    log = KafkaLog(three_brokers_home.cluster.bootstrap)
+    log = KafkaLog(brokers_at(three_brokers_home.cluster.bootstrap))
     await log.ensure([TopicSpec("closed", 1)])
     await log.append("closed", {0: [MESSAGE]}, timeout=PATIENCE)
     await log.close()

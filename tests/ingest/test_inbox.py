@@ -12,6 +12,7 @@ from deploy.kafka.broker import Cluster
 from schemas.envelope import SLOTS, STATUS_TOPIC, Envelope, to_headers
 from schemas.ids import CentreId
 from services.eventlog.kafka import KafkaLog
+from services.eventlog.kafka_brokers import brokers_at
 from services.eventlog.log import Headers, Log, Message, TopicSpec
 from services.ingest.inbox import Inbox, Inboxes, LeaseLost, inbox_of
 from tests.database import Database
@@ -157,7 +158,7 @@ async def test_inboxes_are_found_and_read_by_themselves(doorway: Doorway) -> Non
 async def test_an_inbox_on_kafka_is_read_too(
     database: Database, tmp_path: Path, kafka_one: Cluster
 ) -> None:
-    log = KafkaLog(kafka_one.bootstrap)
+    log = KafkaLog(brokers_at(kafka_one.bootstrap))
     try:
         await log.ensure([TopicSpec(STATUS_TOPIC, SLOTS)])
         async with open_doorway(database, tmp_path, log=log) as doorway:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from services.eventlog.kafka_brokers import Security
 from services.operation.settings import BadSettings, Settings
 
 
@@ -81,3 +82,40 @@ def test_without_a_database_nobody_connects() -> None:
 def test_brokers_are_read_from_the_log_url() -> None:
     settings = Settings.from_environment({"KAMKAP_LOG_URL": "kafka://a:9092,b:9092"})
     assert settings.kafka_servers == ["a:9092", "b:9092"]
+
+
+def test_the_brokers_are_spoken_to_as_stated() -> None:
+    settings = Settings.from_environment(
+        {
+            "KAMKAP_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAMKAP_KAFKA_SASL_MECHANISM": "PLAIN",
+            "KAMKAP_KAFKA_SASL_USERNAME": "kamkap",
+            "KAMKAP_KAFKA_SASL_PASSWORD": "hunter2",
+            "KAMKAP_KAFKA_CA_FILE": "ca.pem",
+            "KAMKAP_KAFKA_CLIENT_CERTIFICATE": "own.pem",
+            "KAMKAP_KAFKA_CLIENT_KEY": "own.key",
+        }
+    )
+    assert settings.kafka_security == Security(
+        "SASL_SSL", "PLAIN", "kamkap", "hunter2", Path("ca.pem"), Path("own.pem"), Path("own.key")
+    )
+    assert "hunter2" not in repr(settings)
+    assert Settings().kafka_security == Security()
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"SECURITY_PROTOCOL": "TLS"},
+        {"SECURITY_PROTOCOL": "SASL_SSL"},
+        {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_USERNAME": "u"},
+        {"SASL_USERNAME": "u", "SASL_PASSWORD": "hunter2"},
+        {"SECURITY_PROTOCOL": "SSL", "SASL_PASSWORD": "hunter2"},
+        {"CA_FILE": "ca.pem"},
+        {"SECURITY_PROTOCOL": "SSL", "CLIENT_KEY": "own.key"},
+    ],
+)
+def test_settings_of_kafka_that_contradict_each_other_are_refused(stated: dict[str, str]) -> None:
+    with pytest.raises(BadSettings, match=r"^KAMKAP_KAFKA_") as refused:
+        Settings.from_environment({f"KAMKAP_KAFKA_{name}": value for name, value in stated.items()})
+    assert "hunter2" not in str(refused.value)

@@ -94,7 +94,7 @@ async def test_what_can_be_read_by_now_has_its_effect_at_its_place(network: Netw
     assert [row[2:] for row in live] == [("first", 1), ("second", 2)]
     await Rebuild(network.pool, network.log, list(ALL)).run(lambda _done: None)
     assert await reports(network) == live
-    left = await network.pool.fetchrow(_QUARANTINE)
+    (left,) = await network.pool.fetch(_QUARANTINE)
     assert (left["note"], left["resolved"]) == ("applied", True)
 
 
@@ -136,7 +136,7 @@ async def test_what_nobody_can_read_yet_stays_with_its_reason(network: Network) 
     outcome = await retried(network)
     assert (outcome["resolved"], outcome["refused"]) == (NONE, {"unreadable": 1, "parked": 0})
     (item,) = outcome["items"]
-    left = await network.pool.fetchrow(_QUARANTINE)
+    (left,) = await network.pool.fetch(_QUARANTINE)
     assert (item["note"], left["resolved"]) == (left["reason"], False)
     assert "ValidationError" in item["note"]
 
