@@ -1,7 +1,8 @@
 """A backup restored is the same network, one epoch later."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 from rich.progress import Progress
 
+from deploy.kafka.broker import Cluster
 from schemas.envelope import DECISIONS_TOPIC, STATUS_TOPIC, Envelope, to_headers
 from schemas.slots import slot_of
 from services.cli.archive_files import Folder, Manifest
@@ -19,7 +21,8 @@ from services.cli.refusal import Refusal
 from services.cli.restore import fill, refuse_used, run_restore
 from services.embedded import postgres
 from services.embedded.home import Home
-from services.eventlog.log import Message
+from services.eventlog.homes import EMBEDDED, open_log
+from services.eventlog.log import Log, Message, Record
 from services.eventlog.position import BadToken, Position, PositionTokens
 from services.eventlog.postgres import PostgresLog
 from services.eventlog.relay import Relay
@@ -28,12 +31,15 @@ from services.eventlog.ticks import Ticker
 from services.operation.connections import TOPICS, pool_of
 from services.operation.settings import Settings
 from tests.database import Database, fresh_database
+from tests.projections.network import event, report
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SILENT = Progress(disable=True)
 _LOG = 'SELECT topic, partition, "offset", key, headers, value FROM log.messages ORDER BY 1, 2, 3'
 _DECISIONS = "SELECT * FROM decisions.events ORDER BY position"
 _TICKS = "SELECT * FROM eventlog.ticks ORDER BY number"
+_KEPT = (_DECISIONS, _TICKS)
+_SAID = "SELECT slot, position, figures[1] FROM situations.reports"
 
 
 @dataclass
@@ -41,14 +47,17 @@ class Network:
     """The writing side of one network."""
 
     pool: asyncpg.Pool
-    log: PostgresLog
+    log: Log
     store: DecisionStore
 
     async def state(self, number: int) -> None:
         source = f"/centres/poc/TH-{10 + number % 80}"
         envelope = Envelope(id=f"e{number}", source=source, type="centre.heartbeat.v1", time=NOW)
-        message = Message(source.encode(), b'{"n":  1}', to_headers(envelope))
-        await self.log.append(STATUS_TOPIC, {slot_of(source): [message]}, timeout=10)
+        await self.post(envelope, b'{"n":  1}')
+
+    async def post(self, envelope: Envelope, data: bytes) -> None:
+        message = Message(envelope.source.encode(), data, to_headers(envelope))
+        await self.log.append(STATUS_TOPIC, {slot_of(envelope.source): [message]}, timeout=30)
 
     async def decide(self, number: int) -> None:
         envelope = Envelope(id=f"d{number}", source="/network", type="x.decided.v1", time=NOW)
@@ -63,9 +72,9 @@ class Network:
 
 
 @asynccontextmanager
-async def network(database: Database) -> AsyncIterator[Network]:
+async def network(database: Database, log_url: str = EMBEDDED) -> AsyncIterator[Network]:
     async with database.pool(size=8) as pool:
-        opened = Network(pool, PostgresLog(pool), DecisionStore(pool))
+        opened = Network(pool, open_log(log_url, pool), DecisionStore(pool))
         await opened.log.ensure(TOPICS)
         yield opened
         await opened.store.close()
@@ -213,3 +222,60 @@ async def test_a_home_is_saved_and_restored_by_the_commands(tmp_path: Path) -> N
     assert Home.open(new.home).secret() == secret
     with pytest.raises(Refusal, match="holds a network"):
         await run_restore(new, tmp_path / "backup")
+
+
+async def test_a_log_in_kafka_comes_back_at_its_positions_in_an_empty_broker(
+    database: Database, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    said, data = event("situation.reported.v1", report(dead=3), id="said")
+    with closing(Cluster.start(tmp_path / "old")) as brokers:
+        settings = _settings(database, brokers, tmp_path)
+        async with network(database, settings.log_url) as old:
+            for number in range(8):
+                await old.state(number % 3)
+                await old.decide(number)
+            await old.post(said, data)
+            await old.publish()
+            await Ticker(old.pool, old.log).tick()
+            # One more that no relay has published: the restored network's does.
+            await old.decide(8)
+            log, kept = await _records(old.log), [await old.rows(query) for query in _KEPT]
+        assert await run_backup(settings, backup) == 0
+    async with fresh_database(database.server) as empty:
+        with closing(Cluster.start(tmp_path / "new")) as brokers:
+            settings = _settings(empty, brokers, tmp_path)
+            assert await run_restore(settings, backup) == 0
+            async with network(empty, settings.log_url) as new:
+                found = await _records(new.log)
+                # The decision that no relay had published is the ninth of its topic by now.
+                assert found.pop(8).topic == DECISIONS_TOPIC
+                assert found == log
+                assert [await new.rows(query) for query in _KEPT] == kept
+                assert await new.rows("SELECT epoch FROM eventlog.epoch") == [(2,)]
+                assert await new.rows(_SAID) == [(slot_of(said.source), 0, 3)]
+                with pytest.raises(Refusal, match="not empty"):
+                    await refuse_used(new.pool, new.log)
+
+
+def _settings(database: Database, brokers: Cluster, home: Path) -> Settings:
+    return Settings(
+        home=home / "home",
+        database_url=database.dsn("nobody").replace("nobody@", "", 1),
+        log_url=f"kafka://{brokers.bootstrap}",
+    )
+
+
+async def _records(log: Log) -> list[Record]:
+    """Every record of the network's topics, by topic, partition and offset."""
+    found: list[Record] = []
+    for topic in (DECISIONS_TOPIC, STATUS_TOPIC):
+        ends = await log.ends(topic)
+        reader = log.reader(topic, {part: 0 for part, end in enumerate(ends) if end})
+        async with asyncio.timeout(30):
+            held: list[Record] = []
+            while len(held) < sum(ends):
+                held += await reader.batch(limit=100, timeout=5)
+        await reader.close()
+        found += sorted(held, key=lambda record: (record.partition, record.offset))
+    return found
