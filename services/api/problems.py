@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.domain import entitlement
+from services.domain import entitlement, signatures, signing
 from services.domain.rejected import Rejected
+from services.identity.rates import RATE_EXCEEDED
 from services.operation import problems
 from services.operation.problems import Kind, Problem, Text
 
@@ -24,6 +25,15 @@ STATUS_OF: Mapping[type[Rejected], int] = {
     entitlement.PlaceNotEntitled: 403,
     entitlement.OriginalNotNamed: 422,
     entitlement.OriginalNotOwn: 403,
+    signatures.SignatureMissing: 403,
+    signatures.SignatureMalformed: 422,
+    signatures.SignatureInvalid: 403,
+    signatures.KeyUnknown: 403,
+    signatures.KeyNotValid: 403,
+    signatures.KeyRevoked: 403,
+    signatures.AttributesNotCovered: 422,
+    signing.WeakKey: 422,
+    signing.KeyIdTaken: 409,
 }
 """The HTTP status of each rule's refusal; the suite refuses a rule that is not here."""
 
@@ -91,6 +101,11 @@ _EXAMPLES: Mapping[int, Problem] = {
     ),
     403: forbidden(),
     404: not_found(),
+    429: Problem(
+        RATE_EXCEEDED,
+        Text("เกิน 6000 ต่อ 60 วินาที ลองใหม่ใน 2 วินาที", "More than 6000 in 60 s: again in 2 s"),
+        extensions={"violated-policies": ["reads"]},
+    ),
     503: not_yet(12),
 }
 _MEANING = {
@@ -98,6 +113,7 @@ _MEANING = {
     401: "No token, or one that is not believed.",
     403: "This kind of resource is not for this reader.",
     404: "Not there, or not for this reader to know.",
+    429: "More than the rate allowed to one identity: again after `Retry-After` seconds.",
     503: "Not caught up with `after`, or a part of the network is away: send it again.",
 }
 

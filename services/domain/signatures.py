@@ -17,10 +17,10 @@ from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.envelope import ATTRIBUTES, CONTENT_TYPE, Envelope
+from services.domain.ed25519 import Claim, holds
 from services.domain.rejected import Rejected
 from services.domain.signing import Keys, SigningKey
 
@@ -114,14 +114,6 @@ class AttributesNotCovered(Rejected):
     rule = "attributes-not-covered"
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """That this key signed this message: all that is left to check, and the expensive part."""
-
-    public_key: bytes
-    signature: bytes
-    message: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
     """The event is what the centre signed."""
@@ -189,8 +181,7 @@ def claimed(
     sealed = opened(envelope.dssematerial)
     message = pre_authentication(PAYLOAD_TYPE, sealed.payload)
     claims = tuple(
-        Claim(key.public_key, signature, message)
-        for key, signature in _acceptable(sealed, keys, at)
+        (key.public_key, signature, message) for key, signature in _acceptable(sealed, keys, at)
     )
     if sealed.core not in _cores(envelope, data):
         raise SignatureInvalid("core")
@@ -199,15 +190,6 @@ def claimed(
     if bare := tuple(name for name in present(envelope) if name not in sealed.names):
         raise AttributesNotCovered(bare)
     return sealed, claims
-
-
-def holds(claim: Claim) -> bool:
-    """Whether the key made the signature over the message."""
-    try:
-        _public_key(claim.public_key).verify(claim.signature, claim.message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def present(envelope: Envelope) -> Iterator[str]:
@@ -384,8 +366,3 @@ def _from_base64(text: str, name: str) -> bytes:
 
 def _to_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-@lru_cache(maxsize=4_096)
-def _public_key(raw: bytes) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(raw)

@@ -13,25 +13,13 @@ from datetime import datetime
 from schemas.events.model import EventModel
 from schemas.events.signing import KeyRegistered, SigningRequired
 from services.domain.decider import Decider
+from services.domain.ed25519 import is_strong
 from services.domain.rejected import Rejected
-
-_KEY_BYTES = 32
-_PRIME = 2**255 - 19
-_ORDER_8 = int.from_bytes(
-    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
-)
-# y of the eight points whose order divides 8, by which anybody can make "signatures" (RFC 8032,
-# 5.1; the list is that of libsodium's ge25519_has_small_order).
-_SMALL_ORDER = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
 
 
 @dataclass
 class WeakKey(Rejected):
-    """These 32 bytes are no Ed25519 key that proves anything.
-
-    Source: RFC 8032, 5.1.3 (an encoding below the prime); small order: "Taming the many EdDSAs"
-    (2020/1244), table 5.
-    """
+    """These bytes are no Ed25519 key that proves anything. Source: `ed25519.is_strong`."""
 
     key_id: str
     rule = "weak-key"
@@ -101,12 +89,6 @@ def raw_key(key: KeyRegistered) -> bytes:
         return base64.b64decode(key.public_key, validate=True)
     except binascii.Error:
         return b""
-
-
-def is_strong(public_key: bytes) -> bool:
-    """Whether the bytes can be the key of one who alone can sign with it."""
-    y = int.from_bytes(public_key, "little") & (2**255 - 1)
-    return len(public_key) == _KEY_BYTES and y < _PRIME and y not in _SMALL_ORDER
 
 
 def key_id_of(public_key: bytes) -> str:

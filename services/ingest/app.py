@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
 from services.eventlog.ticks import Door as TickedDoor
+from services.identity.rates import Meter, Rate
 from services.identity.tokens import Verifier
 from services.ingest.describe import router
 from services.ingest.door import Door
@@ -22,6 +23,7 @@ from services.ingest.endpoint import PATH, EventsEndpoint
 from services.ingest.identities import Identities
 from services.ingest.inbox import Inboxes
 from services.ingest.readiness import Readiness
+from services.ingest.verifying import Verifiers
 from services.operation import health, problems
 from services.operation.health import Check
 from services.operation.metrics import Metrics
@@ -41,6 +43,8 @@ class Surroundings:
     verifier: Verifier
     tokens: PositionTokens
     metrics: Metrics
+    rate: Rate | None = None
+    """How many events one centre may hand in; None is as many as it likes."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,24 @@ class Ingest:
         pool, log, metrics = surroundings.pool, surroundings.log, surroundings.metrics
         registry = RegistryReader(pool)
         identities = Identities(pool)
-        door = Door(log, registry, identities, metrics)
-        inbox_door = Door(log, registry, identities, metrics, way="inbox")
+        verifiers = Verifiers()
+        door = Door(log, registry, identities, metrics, verifiers=verifiers)
+        inbox_door = Door(log, registry, identities, metrics, way="inbox", verifiers=verifiers)
         try:
             yield cls(
                 surroundings,
-                EventsEndpoint(door, surroundings.verifier, surroundings.tokens),
+                EventsEndpoint(
+                    door,
+                    surroundings.verifier,
+                    surroundings.tokens,
+                    meter=None if surroundings.rate is None else Meter(surroundings.rate),
+                ),
                 registry,
                 Readiness(log, TickedDoor(pool, surroundings.name), door),
                 Inboxes(pool, inbox_door, name=surroundings.name),
             )
         finally:
+            await verifiers.close()
             await identities.close()
 
     @property

@@ -23,6 +23,7 @@ from services.ingest.identities import Found, Identities, IdentitiesUnavailable
 from services.ingest.reading import Refused, Stated
 from services.ingest.recent import Key, Known, Recent
 from services.ingest.refusals import CONFLICT, conflict, of_rule, sealed
+from services.ingest.verifying import Indexed, Verifiers
 from services.operation.metrics import Metrics
 from services.readmodels.registry_reader import RegistryReader
 
@@ -100,6 +101,7 @@ class Door:
     metrics: Metrics
     way: str = "http"
     """How events came: the label of what is counted as accepted."""
+    verifiers: Verifiers = field(default_factory=Verifiers)
     recent: Recent = field(default_factory=Recent)
     failed_at: float = float("-inf")
     """When the log last failed to acknowledge, by the loop's clock."""
@@ -124,7 +126,13 @@ class Door:
     async def _take_slice(
         self, readings: Sequence[Stated | Refused], centre: CentreId
     ) -> list[Outcome]:
-        judged = self._judged(readings, centre)
+        judged = _Slice()
+        entitled = self._entitled(readings, centre, judged)
+        keys = self.registry.registry.signing(centre)
+        judged.outcomes |= await self.verifiers.refused(entitled, keys)
+        for index, stated in entitled:
+            if index not in judged.outcomes:
+                judged.add(index, stated)
         if judged.candidates:
             found = await self._look_up(judged)
             await self.recent.settled(judged.candidates)
@@ -135,8 +143,11 @@ class Door:
                     await self._append(judged, new)
         return [judged.outcomes[index] for index in range(len(readings))]
 
-    def _judged(self, readings: Sequence[Stated | Refused], centre: CentreId) -> _Slice:
-        judged = _Slice()
+    def _entitled(
+        self, readings: Sequence[Stated | Refused], centre: CentreId, judged: _Slice
+    ) -> list[Indexed]:
+        """What may be stated; the outcome of the rest is settled."""
+        entitled: list[Indexed] = []
         registry = self.registry.registry
         for index, reading in enumerate(readings):
             if isinstance(reading, Refused):
@@ -148,8 +159,8 @@ class Door:
             except Rejected as rejected:
                 judged.outcomes[index] = Refused(envelope.id, of_rule(rejected))
                 continue
-            judged.add(index, reading)
-        return judged
+            entitled.append((index, reading))
+        return entitled
 
     async def _look_up(self, judged: _Slice) -> Found:
         try:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.domain import entitlement
+from services.domain import entitlement, signatures
 from services.domain.rejected import Rejected
 from services.operation.problems import Kind, Problem, Text
 
@@ -254,10 +254,51 @@ def _sentence(rejected: Rejected) -> Text:
                 "Only the original's own centre, or one above it, corrects or withdraws it",
             )
         case _:
+            return _sentence_of_signature(rejected)
+
+
+def _sentence_of_signature(rejected: Rejected) -> Text:
+    match rejected:
+        case signatures.SignatureMissing(centre=centre):
+            return Text(
+                f"{centre} ต้องลงลายมือชื่อดิจิทัล: เพิ่ม dssematerial",
+                f"{centre} has to sign its events: add dssematerial",
+            )
+        case signatures.SignatureMalformed(why=why):
+            return Text(f"dssematerial ไม่ถูกต้อง: {why}", f"dssematerial is not valid: {why}")
+        case signatures.SignatureInvalid(part=part):
+            return Text(
+                f"ลายมือชื่อไม่ตรงกับเหตุการณ์ ({part}): ลงลายมือชื่อใหม่บนข้อมูลที่ส่งจริง",
+                f"What was signed is not this event ({part}): sign the attributes and the bytes of "
+                "data that you send",
+            )
+        case signatures.KeyUnknown(centre=centre):
+            return Text(
+                f"keyid ไม่ใช่กุญแจของ {centre}", f"The signature names no key registered of {centre}"
+            )
+        case signatures.KeyNotValid(key_id=key_id, at=at):
+            return Text(
+                f"กุญแจ {key_id} ใช้ไม่ได้ ณ {at.isoformat()}",
+                f"The key {key_id} is not valid at {at.isoformat()}, the event's time",
+            )
+        case signatures.KeyRevoked(key_id=key_id):
+            return Text(f"กุญแจ {key_id} ถูกเพิกถอน", f"The key {key_id} is revoked: use another")
+        case signatures.AttributesNotCovered(attributes=attributes):
+            names = ", ".join(attributes)
+            return Text(
+                f"ลายมือชื่อต้องครอบคลุม {names}: ใส่ใน signedextattrs",
+                f"The signature must cover {names}: name them in signedextattrs",
+            )
+        case _:
             return Text("กฎไม่อนุญาต", "A rule refuses it")
 
 
-_OF_CONTENT = (entitlement.ProvinceUnknown, entitlement.OriginalNotNamed)
+_OF_CONTENT = (
+    entitlement.ProvinceUnknown,
+    entitlement.OriginalNotNamed,
+    signatures.SignatureMalformed,
+    signatures.AttributesNotCovered,
+)
 _REJECTED = Text("กฎของเครือข่ายไม่อนุญาต", "A rule of the network refuses it")
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -142,14 +142,19 @@ def country() -> list[EventModel]:
 
 async def register(network: Network) -> None:
     """The country is in the registry's table, by way of the log."""
+    await state(network, country(), prefix="r")
+
+
+async def state(network: Network, models: Sequence[EventModel], *, prefix: str) -> None:
+    """These registrations are in the registry's table; their ids begin with the prefix."""
     decided = [
         (
-            Envelope(id=f"r{number}", source="/centres/pmoc", type=model.type, time=NOW),
+            Envelope(id=f"{prefix}{number}", source="/centres/pmoc", type=model.type, time=NOW),
             model.model_dump_json().encode(),
         )
-        for number, model in enumerate(country())
+        for number, model in enumerate(models)
     ]
-    await network.decide("registry", *decided)
+    await network.decide(f"registry/{prefix}", *decided)
     worker = Worker(network.pool, network.log, name="registry", topic=DECISIONS_TOPIC)
     while await worker.step(wait=0.0):
         pass
