@@ -63,7 +63,7 @@ def answer_bytes(request: Request, question: Question, content: bytes, tag: str)
         "Kamkap-Known-At": stated(question.known_at),
         "ETag": tag,
         "Cache-Control": "private",
-        "Vary": "Authorization",
+        "Vary": "Authorization, Cookie",
     }
     if isinstance(question.moment.known, Archive):
         headers["Kamkap-Archive-Revision"] = str(question.moment.known.revision)

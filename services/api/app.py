@@ -23,6 +23,7 @@ from services.api import (
     overview,
     provinces,
     quarantine,
+    session,
 )
 from services.api.cursors import Cursors
 from services.api.database import Pool, snapshot_of
@@ -33,6 +34,9 @@ from services.api.reference import snapshot
 from services.domain.rejected import Rejected
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
+from services.identity.caller import Reception
+from services.identity.rates import Meter, Rate
+from services.identity.sessions import Sessions
 from services.identity.tokens import Verifier
 from services.operation import health, problems
 from services.operation.health import Check
@@ -70,6 +74,10 @@ class Surroundings:
     sealing_key: bytes
     epoch: int
     metrics: Metrics
+    rate: Rate | None = None
+    """How often one identity may ask; None is as often as it likes."""
+    public_origin: str | None = None
+    """What browsers call this address; None is what they sent the request to."""
     clock: Callable[[], datetime] = _now
 
 
@@ -125,7 +133,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.resources = gateway.resources
-    app.state.verifier = surroundings.verifier
+    app.state.reception = _reception(surroundings)
     problems.install(app)
     away.install(app)
     app.add_exception_handler(Rejected, _refused)
@@ -134,8 +142,20 @@ def create_app(
     for router in (*ROUTERS, *routers):
         app.include_router(router)
     app.get("/asyncapi.json", include_in_schema=False)(_asyncapi)
+    app.include_router(session.router)
     openapi.install(app)
     return app
+
+
+def _reception(surroundings: Surroundings) -> Reception:
+    rate = surroundings.rate
+    return Reception(
+        surroundings.verifier,
+        Sessions(surroundings.sealing_key),
+        surroundings.metrics,
+        meter=None if rate is None else Meter(rate),
+        public_origin=surroundings.public_origin,
+    )
 
 
 async def _refused(_request: object, rejected: Exception) -> Response:

@@ -8,12 +8,32 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.api.problems import ProblemBody
+from services.api.problems import ProblemBody, documented
+from services.identity.origin import COOKIE, LOOPBACK_COOKIE
 
 type Document = dict[str, Any]
 
 EXAMPLES = Path(__file__).parent / "examples"
 
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": COOKIE,
+    "description": "What `POST /v1/session` sets for a browser. With it, what changes something "
+    f"must be sent by a page of this origin. On `http://127.0.0.1` it is `{LOOPBACK_COOKIE}`.",
+}
+_RATE_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The quota of one identity, `q` in `w` seconds "
+        "(draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "What is left of it (`r`), and after how many seconds all of it is (`t`).",
+        "schema": {"type": "string"},
+    },
+}
+_RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 _BEARER = {"type": "http", "scheme": "bearer", "description": "`kamkap token IDENTITY` prints one."}
 
 
@@ -39,10 +59,10 @@ def document_of(app: FastAPI) -> Document:
     )
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
-    components.setdefault("securitySchemes", {})["bearer"] = _BEARER
+    components.setdefault("securitySchemes", {}).update(bearer=_BEARER, session=_SESSION)
     for path in document["paths"].values():
         for operation in path.values():
-            operation.setdefault("security", [{"bearer": []}])
+            operation.setdefault("security", [{"bearer": []}, {"session": []}])
             _complete(operation)
     return document
 
@@ -57,6 +77,10 @@ def example_of(operation: str) -> Any:  # noqa: ANN401 -- whatever JSON the oper
 def _complete(operation: Document) -> None:
     """Put the example in, and take out what the framework says and no endpoint does."""
     responses = operation["responses"]
+    responses.setdefault("429", documented(429)[429])
+    for status, response in responses.items():
+        waiting = {"Retry-After": _RETRY_AFTER} if status == "429" else {}
+        response["headers"] = response.get("headers", {}) | _RATE_HEADERS | waiting
     example = example_of(operation["operationId"])
     if example is not None:
         responses["200"]["content"]["application/json"]["example"] = example

@@ -6,6 +6,7 @@ from functools import partial
 from services.api.app import Gateway, Surroundings, create_app
 from services.api.database import readers_of
 from services.identity.issuer import verifier_of
+from services.identity.rates import reads_of
 from services.operation.connections import log_of, pool_of
 from services.operation.metrics import Metrics
 from services.operation.process import run_until_stopped
@@ -30,6 +31,8 @@ async def run(settings: Settings) -> None:
             sealing_key=settings.sealing_key,
             epoch=await pool.fetchval("SELECT epoch FROM eventlog.epoch"),
             metrics=Metrics.new(),
+            rate=reads_of(settings),
+            public_origin=settings.public_origin,
         )
         gateway = Gateway.at(surroundings)
         place = listen(settings.host, settings.port)

@@ -26,7 +26,7 @@ from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
 from services.eventlog.log import Log
 from services.eventlog.position import BadToken, PositionTokens
-from services.identity.bearer import bearer
+from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
@@ -140,7 +140,7 @@ async def resources_of(request: Request) -> Resources:
 
 
 Opened = Annotated[Resources, Depends(resources_of)]
-Asker = Annotated[Identity, Depends(bearer)]
+Asker = Annotated[Identity, Depends(caller)]
 AskedPair = Annotated[Pair, Depends(pair)]
 
 

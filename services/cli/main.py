@@ -125,6 +125,17 @@ def token(
 
 
 @app.command()
+def client(
+    identity: Annotated[str, typer.Argument(help="เช่น · like: poc:TH-83, analyst")],
+) -> None:
+    """พิมพ์รหัสลับของระบบ (client credentials) · Print a system's secret for client credentials."""
+    from services.cli.running import end, tool_settings
+    from services.cli.token import run_client
+
+    end(lambda: run_client(tool_settings(), identity))
+
+
+@app.command()
 def rebuild(
     models: Annotated[list[str], typer.Argument(metavar="MODEL…", help="แบบจำลอง · read models")],
 ) -> None:

@@ -16,6 +16,7 @@ from services.eventlog.position import PositionTokens
 from services.eventlog.store import DecisionStore
 from services.identity.issuer import Issuer, verifier_of
 from services.identity.pages import discovery_pages
+from services.identity.rates import events_of, reads_of
 from services.identity.tokens import Verifier
 from services.ingest import process as ingest_process
 from services.ingest.app import Ingest
@@ -67,6 +68,7 @@ class Parts:
             verifier=self.verifier,
             tokens=PositionTokens(self.settings.sealing_key, epoch=await _epoch(pool)),
             metrics=self.metrics,
+            rate=events_of(self.settings),
         )
         return await self.resources.enter_async_context(Ingest.open(surroundings))
 
@@ -83,6 +85,8 @@ class Parts:
                 sealing_key=self.settings.sealing_key,
                 epoch=await _epoch(log_pool),
                 metrics=self.metrics,
+                rate=reads_of(self.settings),
+                public_origin=self.settings.public_origin,
             )
         )
 
@@ -97,7 +101,7 @@ class Parts:
         """The embedded issuer's, unless the settings name another issuer."""
         if not self.settings.has_embedded_issuer:
             return []
-        return [discovery_pages(Issuer.open(self.settings))]
+        return [discovery_pages(Issuer.open(self.settings), self.metrics)]
 
     async def _pool(self, role: Role, size: int) -> asyncpg.Pool:
         return await self.resources.enter_async_context(pool_of(self.settings, role, size=size))

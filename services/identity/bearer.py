@@ -1,43 +1,37 @@
 """Who sent a request: the bearer token of its Authorization header (RFC 6750)."""
 
-from datetime import UTC, datetime
-
-from starlette.requests import Request
+from datetime import datetime
 
 from services.identity.identity import Identity
 from services.identity.keys import KeysUnavailable
-from services.identity.tokens import Unbelieved, Verifier
+from services.identity.tokens import Believed, Unbelieved, Verifier
 from services.operation import problems
 from services.operation.problems import Problem, Text
 
 _CHALLENGE = 'Bearer realm="kamkap"'
-
-
-async def bearer(request: Request) -> Identity:
-    """The identity of the request's token, verified by `app.state.verifier`.
-
-    Raises:
-        Problem: 401 without a token that is believed; 503 when the issuer's keys are not known.
-    """
-    verifier: Verifier = request.app.state.verifier
-    return await identify(request.headers.get("authorization"), verifier, now=datetime.now(UTC))
+_NEEDED = Text("ต้องมีโทเค็นในหัวข้อ Authorization", "A bearer token is needed in Authorization")
 
 
 async def identify(authorization: str | None, verifier: Verifier, *, now: datetime) -> Identity:
     """The identity that an Authorization header proves at this moment.
 
     Raises:
-        Problem: as for `bearer`.
+        Problem: as for `believe`.
+    """
+    return (await believe(authorization, verifier, now=now)).identity
+
+
+async def believe(authorization: str | None, verifier: Verifier, *, now: datetime) -> Believed:
+    """What an Authorization header proves at this moment.
+
+    Raises:
+        Problem: 401 without a token that is believed; 503 when the issuer's keys are not known.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Problem(
-            problems.UNAUTHENTICATED,
-            Text("ต้องมีโทเค็นในหัวข้อ Authorization", "A bearer token is needed in Authorization"),
-            headers={"WWW-Authenticate": _CHALLENGE},
-        )
+        raise unauthenticated("NoToken")
     try:
-        return await verifier.verify(token.strip(), now=now)
+        return await verifier.believe(token.strip(), now=now)
     except Unbelieved as why:
         reason = type(why).__name__
         raise Problem(
@@ -51,3 +45,13 @@ async def identify(authorization: str | None, verifier: Verifier, *, now: dateti
             Text("ยังอ่านกุญแจของผู้ออกโทเค็นไม่ได้", "The issuer's keys cannot be read"),
             retry_after_seconds=5,
         ) from away
+
+
+def unauthenticated(reason: str, detail: Text = _NEEDED) -> Problem:
+    """401 for a request that proves nobody."""
+    return Problem(
+        problems.UNAUTHENTICATED,
+        detail,
+        headers={"WWW-Authenticate": _CHALLENGE},
+        extensions={"reason": reason},
+    )

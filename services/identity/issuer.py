@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 from datetime import datetime, timedelta
 
@@ -24,6 +25,8 @@ from services.operation.settings import BadSettings, Settings
 
 KEY_FILE = "issuer.pem"
 DEFAULT_LIFETIME = timedelta(hours=12)
+CLIENT_LIFETIME = timedelta(hours=1)
+"""Of a token by client credentials; a system asks for the next one."""
 LONGEST_LIFETIME = timedelta(days=366)
 
 
@@ -96,15 +99,28 @@ class Issuer:
         }
         return {"keys": [key]}
 
-    def discovery(self) -> dict[str, object]:
-        """What OpenID Connect discovery says of this issuer; it has no login of its own."""
+    def discovery(self, address: str, *, tokens: str) -> dict[str, object]:
+        """What discovery says of this issuer at an address; it has no login of its own."""
         return {
             "issuer": self._settings.issuer,
-            "jwks_uri": "/.well-known/jwks.json",
+            "jwks_uri": f"{address}/.well-known/jwks.json",
+            "token_endpoint": f"{address}{tokens}",
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "id_token_signing_alg_values_supported": ["EdDSA"],
             "response_types_supported": ["none"],
             "subject_types_supported": ["public"],
         }
+
+    def client_secret(self, identity: Identity) -> str:
+        """What a system proves itself with at the token endpoint; it stays as long as the key."""
+        private = self._key.private_bytes_raw()
+        mac = hmac.digest(private, f"kamkap client {identity}".encode(), "sha256")
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+    def knows(self, identity: Identity, secret: str) -> bool:
+        """Whether this is the identity's secret."""
+        return hmac.compare_digest(self.client_secret(identity).encode(), secret.encode())
 
 
 def verifier_of(settings: Settings) -> Verifier:

@@ -142,6 +142,7 @@ _REFUSALS = {
     413: "The body, or the one event in it, is too large, or there are too many events.",
     415: "The media type, the charset or the coding is not taken.",
     422: "The one event is not valid, or none of many could be taken.",
+    429: "More events than one centre may state in a minute: again after `Retry-After` seconds.",
     503: "The log does not acknowledge, or too much is coming in: send the same again later.",
 }
 

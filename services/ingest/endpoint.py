@@ -16,6 +16,7 @@ from schemas.ids import CentreId
 from services.eventlog.log import LogUnavailable
 from services.eventlog.position import PositionTokens
 from services.identity.bearer import identify
+from services.identity.rates import Account, Meter
 from services.identity.tokens import Verifier
 from services.ingest.batch import events_of
 from services.ingest.body import PACE, ClientLeft, InFlight, Pace, Receive, Share, read_body
@@ -23,7 +24,14 @@ from services.ingest.content import Content, Form, content_of
 from services.ingest.door import Door, Outcome, Taken, position_after
 from services.ingest.reading import Refused, Stated, read, read_binary
 from services.ingest.refusals import NONE_TAKEN, not_a_centre
-from services.operation.problems import INTERNAL, MEDIA_TYPE, Problem, Text, unavailable
+from services.operation.problems import (
+    INTERNAL,
+    MEDIA_TYPE,
+    Problem,
+    Text,
+    counted,
+    unavailable,
+)
 
 type Scope = MutableMapping[str, Any]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -79,6 +87,9 @@ class EventsEndpoint:
     in_flight: InFlight = field(default_factory=InFlight)
     pace: Pace = PACE
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    meter: Meter | None = None
+    """Without one, a centre may hand in as many events as it likes."""
+    seconds: Callable[[], float] = time.monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and count it."""
@@ -124,7 +135,9 @@ class EventsEndpoint:
     async def _taken(self, scope: Scope, receive: Receive) -> Answer:
         now = self.clock()
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        centre = await self._centre(headers, now)
+        with counted(self.door.metrics):
+            centre = await self._centre(headers, now)
+            account = self._account(centre)
         content = content_of(headers)
         if not self.door.registry.is_loaded:
             raise unavailable(
@@ -133,9 +146,26 @@ class EventsEndpoint:
             )
         with self.in_flight.account() as share:
             outcomes = await self._outcomes(receive, content, share, centre=centre, now=now)
-        if content.form in (Form.STRUCTURED, Form.BINARY):
-            return self._one(outcomes[0])
-        return self._many(outcomes)
+        one = content.form in (Form.STRUCTURED, Form.BINARY)
+        answer = self._one(outcomes[0]) if one else self._many(outcomes)
+        return answer if account is None else self._charged(answer, account, len(outcomes))
+
+    def _account(self, centre: CentreId) -> Account | None:
+        if self.meter is None:
+            return None
+        now = self.seconds()
+        account = self.meter.account(centre, now=now)
+        account.require(now=now)
+        return account
+
+    def _charged(self, answer: Answer, account: Account, events: int) -> Answer:
+        """The answer with what is left to the centre, after this many events."""
+        now = self.seconds()
+        account.spend(events, now=now)
+        left = tuple(
+            (name.encode(), value.encode()) for name, value in account.headers(now=now).items()
+        )
+        return msgspec.structs.replace(answer, headers=(*answer.headers, *left))
 
     async def _centre(self, headers: list[tuple[bytes, bytes]], now: datetime) -> CentreId:
         stated = next((value for name, value in headers if name == b"authorization"), None)

@@ -8,6 +8,7 @@ import asyncpg
 
 from services.eventlog.position import PositionTokens
 from services.identity.issuer import verifier_of
+from services.identity.rates import events_of
 from services.ingest.app import Ingest, Surroundings, create_app
 from services.operation.connections import check_log, log_of, pool_of
 from services.operation.metrics import Metrics
@@ -34,6 +35,7 @@ async def run(settings: Settings) -> None:
             verifier=verifier_of(settings),
             tokens=PositionTokens(settings.sealing_key, epoch=await epoch_of(pool)),
             metrics=Metrics.new(),
+            rate=events_of(settings),
         )
         ingest = await resources.enter_async_context(Ingest.open(surroundings))
         place = listen(settings.host, settings.port)

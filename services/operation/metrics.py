@@ -52,6 +52,8 @@ class Metrics:
     unpublished: Gauge
     """Decisions made that the relay has not published to the topic `decisions`."""
 
+    turned_away: Counter
+    """Requests refused for who sent them, or how many they had sent. `reason` is one of few."""
     requests: Counter
     """HTTP answers. `route` is the path's pattern, `status` the code."""
     request_seconds: Histogram
@@ -95,6 +97,7 @@ class Metrics:
             quarantined=gauge("quarantined_messages", "Messages nobody could read"),
             tick_age_seconds=gauge("tick_age_seconds", "Since the last tick"),
             unpublished=gauge("decisions_unpublished", "Decisions not yet published"),
+            turned_away=counter("requests_turned_away", "Requests of nobody believed", "reason"),
             requests=counter("http_requests", "HTTP answers", "route", "status"),
             request_seconds=seconds("http_request", "Until answered", "route", _REQUEST_BUCKETS),
         )

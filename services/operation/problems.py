@@ -5,6 +5,7 @@ English beside it (`title_en`, `detail_en`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
+
+from services.operation.metrics import Metrics
 
 MEDIA_TYPE = "application/problem+json"
 _URN = "urn:kamkap:problem:"
@@ -86,6 +89,11 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     extensions: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def reason(self) -> str:
+        """What figures call it: the reason it states, or its kind."""
+        return str(self.extensions.get("reason", self.kind.slug))
+
     def body(self) -> dict[str, object]:
         """The members of the problem, also for a place in a list of refused events."""
         members: dict[str, object] = {
@@ -106,6 +114,16 @@ class Problem(Exception):
             headers=dict(self.headers),
             media_type=MEDIA_TYPE,
         )
+
+
+@contextmanager
+def counted(metrics: Metrics) -> Iterator[None]:
+    """A problem raised meanwhile is counted as somebody who was turned away, and goes on."""
+    try:
+        yield
+    except Problem as problem:
+        metrics.turned_away.labels(problem.reason).inc()
+        raise
 
 
 def unavailable(detail: Text, *, retry_after_seconds: int = 1) -> Problem:

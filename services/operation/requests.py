@@ -13,6 +13,9 @@ from services.operation.metrics import Metrics
 from services.operation.problems import Problem
 
 REQUEST_ID = "X-Request-Id"
+ANSWER_HEADERS = "kamkap.answer_headers"
+"""Where a request's scope keeps headers that its answer gets, whatever it is."""
+
 _OURS_OR_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NO_ROUTE = "none"
 _FAILED = 500
@@ -40,7 +43,9 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                headers.update(scope.get(ANSWER_HEADERS, {}))
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

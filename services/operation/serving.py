@@ -57,6 +57,8 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever comes from this machine could say that they come from anywhere else.
+        proxy_headers=False,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="on",

@@ -82,7 +82,7 @@ async def test_every_read_takes_the_pair_and_answers_with_it(country: Country, p
     assert response.headers["kamkap-as-of"] == "2024-09-01T12:30:00+07:00"
     assert response.headers["kamkap-known-at"] == "2024-09-01T13:00:00+07:00"
     assert response.headers["cache-control"] == "private"
-    assert response.headers["vary"] == "Authorization"
+    assert response.headers["vary"] == "Authorization, Cookie"
 
 
 @pytest.mark.parametrize("path", READS)
@@ -114,7 +114,7 @@ async def test_every_read_has_an_example_of_its_schema(country: Country, path: s
 @pytest.mark.parametrize("path", READS)
 async def test_every_read_documents_its_problems(country: Country, path: str) -> None:
     operation = operations(country)[path]
-    assert {"200", "304", "400", "401", "503"} <= set(operation["responses"])
+    assert {"200", "304", "400", "401", "429", "503"} <= set(operation["responses"])
     assert "422" not in operation["responses"]
     assert ("404" in operation["responses"]) or ("403" in operation["responses"])
     for status, response in operation["responses"].items():
@@ -122,7 +122,7 @@ async def test_every_read_documents_its_problems(country: Country, path: str) ->
             assert response["content"]["application/problem+json"]["example"]["status"] == int(
                 status
             )
-    assert operation["security"] == [{"bearer": []}]
+    assert operation["security"] == [{"bearer": []}, {"session": []}]
 
 
 @pytest.mark.parametrize("path", READS)

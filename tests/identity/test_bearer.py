@@ -12,6 +12,7 @@ from services.identity.identity import Identity
 from services.identity.issuer import Issuer, verifier_of
 from services.identity.pages import discovery_pages
 from services.identity.tokens import Verifier
+from services.operation.metrics import Metrics
 from services.operation.problems import Problem
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
@@ -61,7 +62,7 @@ async def test_keys_are_read_over_http_and_without_them_the_answer_is_503(
     issuer: Issuer, tmp_path: Path
 ) -> None:
     app, started = FastAPI(), asyncio.Event()
-    app.include_router(discovery_pages(issuer))
+    app.include_router(discovery_pages(issuer, Metrics.new()))
     place = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{place.getsockname()[1]}/.well-known/jwks.json"
     token = issuer.issue(Identity("pm"), now=NOW, lifetime=HOUR)
