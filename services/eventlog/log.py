@@ -117,6 +117,14 @@ class Log(Protocol):
         """The next offset of every partition, by partition: all below is readable."""
         ...
 
+    async def topics(self, prefix: str) -> dict[str, int]:
+        """How many partitions each topic has whose name begins so; one question for all of them.
+
+        Raises:
+            LogUnavailable: the home is away.
+        """
+        ...
+
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         """A reader of its own, from these offsets. Any number may read at once."""
         ...

@@ -36,6 +36,11 @@ SELECT h.partition, h.next_offset FROM log.heads h JOIN log.topics t USING (topi
 WHERE t.name = $1 ORDER BY h.partition
 """
 
+_TOPICS = """
+SELECT t.name, count(*) FROM log.topics t JOIN log.heads h USING (topic)
+WHERE starts_with(t.name, $1) GROUP BY t.name
+"""
+
 _KEPT_FOR_EVER = {"fsync": "on", "full_page_writes": "on"}
 
 
@@ -105,6 +110,13 @@ class PostgresLog:
         except LOST as away:
             raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
         return [row["next_offset"] for row in rows]
+
+    async def topics(self, prefix: str) -> dict[str, int]:
+        try:
+            rows = await self._pool.fetch(_TOPICS, prefix, timeout=_ANSWER_SECONDS)
+        except LOST as away:
+            raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
+        return dict(rows)
 
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         return PostgresReader(self._pool, self._news, topic, offsets)

@@ -86,18 +86,18 @@ class Inboxes:
 
     async def look(self, group: asyncio.TaskGroup) -> None:
         """Every inbox that is there is being read by a task of the group."""
+        try:
+            there = await self.door.log.topics(INBOX_PREFIX)
+        except LogUnavailable:
+            return
+        if not there:
+            return
         for centre in self.door.registry.registry.centres():
             topic = inbox_of(centre)
             reading = self._reading.get(topic)
-            if reading is not None and not reading.done():
-                continue
-            try:
-                partitions = len(await self.door.log.ends(topic))
-            except LogUnavailable:
-                return
-            if partitions:
+            if topic in there and (reading is None or reading.done()):
                 inbox = Inbox(self._pool, self.door, centre=centre, owner=self._name)
-                self._reading[topic] = group.create_task(inbox.run(partitions), name=topic)
+                self._reading[topic] = group.create_task(inbox.run(there[topic]), name=topic)
 
 
 class Inbox:

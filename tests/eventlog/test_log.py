@@ -327,6 +327,14 @@ async def test_a_topic_keeps_its_number_of_partitions(log: Log, topic: str) -> N
     assert await log.ends(topic) == [0, 0, 0, 0]
 
 
+async def test_topics_are_found_by_how_their_names_begin(log: Log, topic: str) -> None:
+    await log.ensure([TopicSpec(f"found_{topic}", 3), TopicSpec(f"found.{topic}", 1)])
+    assert await log.topics(f"found.{topic}") == {f"found.{topic}": 1}
+    found = await log.topics("found")
+    assert (found[f"found_{topic}"], found[f"found.{topic}"]) == (3, 1)
+    assert await log.topics("nothing-begins-so") == {}
+
+
 async def test_a_home_is_refused_when_a_topic_is_missing(log: Log, topic: str) -> None:
     await log.check([topic])
     with pytest.raises(LogMisconfigured, match="nowhere"):

@@ -80,6 +80,9 @@ class DiesAfterAppend:
     async def ends(self, topic: str) -> list[int]:
         return await self._log.ends(topic)
 
+    async def topics(self, prefix: str) -> dict[str, int]:
+        return await self._log.topics(prefix)
+
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         return self._log.reader(topic, offsets)
 

@@ -44,6 +44,9 @@ class Faltering:
     async def check(self, topics: Sequence[str]) -> None:
         await self.log.check(topics)
 
+    async def topics(self, prefix: str) -> dict[str, int]:
+        return await self.log.topics(prefix)
+
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         return self.log.reader(topic, offsets)
 
