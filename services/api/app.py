@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from fastapi import APIRouter, FastAPI
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from schemas.asyncapi import asyncapi
 from services.api import (
@@ -141,6 +141,7 @@ def create_app(
     app.include_router(health.router({**gateway.checks, **(checks or {})}, surroundings.metrics))
     for router in (*ROUTERS, *routers):
         app.include_router(router)
+    app.get("/", include_in_schema=False)(_documents)
     app.get("/asyncapi.json", include_in_schema=False)(_asyncapi)
     app.include_router(session.router)
     openapi.install(app)
@@ -161,6 +162,11 @@ def _reception(surroundings: Surroundings) -> Reception:
 async def _refused(_request: object, rejected: Exception) -> Response:
     assert isinstance(rejected, Rejected)  # noqa: S101 -- how the framework types its handlers
     return of_rejected(rejected).response()
+
+
+async def _documents() -> Response:
+    """Whoever opens the bare address is shown what there is."""
+    return RedirectResponse("/docs", status_code=307)
 
 
 async def _asyncapi() -> Response:

@@ -12,6 +12,7 @@ from services.operation.metrics import Metrics
 from services.operation.process import run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
+from services.operation.starting import begun, epoch_of
 
 LOG_CONNECTIONS = 2
 """For single events, where the log's home is the database."""
@@ -24,17 +25,18 @@ async def run(settings: Settings) -> None:
         log_pool = await resources.enter_async_context(
             pool_of(settings, "kamkap_api", size=LOG_CONNECTIONS)
         )
+        log = await resources.enter_async_context(log_of(settings, log_pool))
+        place, metrics = listen(settings.host, settings.port), Metrics.new()
         surroundings = Surroundings(
             pool=pool,
-            log=await resources.enter_async_context(log_of(settings, log_pool)),
+            log=log,
             verifier=verifier_of(settings),
             sealing_key=settings.sealing_key,
-            epoch=await pool.fetchval("SELECT epoch FROM eventlog.epoch"),
-            metrics=Metrics.new(),
+            epoch=await begun(epoch_of(log_pool), place, metrics),
+            metrics=metrics,
             rate=reads_of(settings),
             public_origin=settings.public_origin,
         )
         gateway = Gateway.at(surroundings)
-        place = listen(settings.host, settings.port)
         answers = partial(serve, create_app(gateway), place)
         await run_until_stopped({**gateway.works, "answers": answers})

@@ -6,6 +6,7 @@ from functools import partial
 
 import asyncpg
 
+from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
 from services.identity.issuer import verifier_of
 from services.identity.rates import events_of
@@ -15,6 +16,7 @@ from services.operation.metrics import Metrics
 from services.operation.process import instance, run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
+from services.operation.starting import begun, epoch_of
 
 POOL_SIZE = 12
 _YOUNG_OBJECTS = 100_000
@@ -27,18 +29,18 @@ async def run(settings: Settings) -> None:
             pool_of(settings, "kamkap_ingest", size=POOL_SIZE)
         )
         log = await resources.enter_async_context(log_of(settings, pool))
-        await check_log(log)
+        place, metrics = listen(settings.host, settings.port), Metrics.new()
+        epoch = await begun(_start(pool, log), place, metrics)
         surroundings = Surroundings(
             name=instance(),
             pool=pool,
             log=log,
             verifier=verifier_of(settings),
-            tokens=PositionTokens(settings.sealing_key, epoch=await epoch_of(pool)),
-            metrics=Metrics.new(),
+            tokens=PositionTokens(settings.sealing_key, epoch=epoch),
+            metrics=metrics,
             rate=events_of(settings),
         )
         ingest = await resources.enter_async_context(Ingest.open(surroundings))
-        place = listen(settings.host, settings.port)
         spare_collector()
         # Named last, stopped first: the last answers are given while the log is still open.
         answers = partial(serve, create_app(ingest), place)
@@ -56,7 +58,7 @@ def spare_collector() -> None:
     gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
 
 
-async def epoch_of(pool: asyncpg.Pool) -> int:
-    """The epoch the log is in; a restore raises it."""
-    epoch: int = await pool.fetchval("SELECT epoch FROM eventlog.epoch")
-    return epoch
+async def _start(pool: asyncpg.Pool, log: Log) -> int:
+    """The log keeps what it is given; the epoch it is in."""
+    await check_log(log)
+    return await epoch_of(pool)

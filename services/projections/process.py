@@ -14,6 +14,7 @@ from services.operation.metrics import Metrics
 from services.operation.process import Work, instance, persist, run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
+from services.operation.starting import begun
 from services.projections import retries, runner
 from services.projections.figures import measure, show
 from services.projections.tried import AWAY
@@ -33,9 +34,9 @@ async def run(settings: Settings) -> None:
             pool_of(settings, "kamkap_projections", size=POOL_SIZE)
         )
         log = await resources.enter_async_context(log_of(settings, pool))
-        await check_log(log)
-        pages = health_app({"database": partial(check_database, pool)}, metrics)
         place = listen(settings.host, settings.port)
+        await begun(check_log(log), place, metrics)
+        pages = health_app({"database": partial(check_database, pool)}, metrics)
         await run_until_stopped(
             {**works(pool, log, metrics), "pages": partial(serve, pages, place)}
         )

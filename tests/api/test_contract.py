@@ -24,6 +24,9 @@ PATHS = {
     "/v1/indicators/{id}/values": {"id": "rain"},
     "/v1/deputies/{id}/area": {"id": "a"},
     "/v1/deputies/{id}/overview": {"id": "a"},
+    "/v1/changes": {"from_as_of": "2024-09-01T12:02:30+07:00"},
+    "/v1/deputies/{id}/changes": {"id": "a", "from_as_of": "2024-09-01T12:02:30+07:00"},
+    "/v1/provinces/{code}/changes": {"code": "TH-83", "from_as_of": "2024-09-01T12:02:30+07:00"},
 }
 READS = sorted(
     route.path_format
@@ -142,6 +145,11 @@ async def test_no_example_is_left_over(country: Country) -> None:
 @pytest.mark.parametrize("page", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])
 async def test_nobody_reads_the_pages_every_process_has(country: Country, page: str) -> None:
     assert (await country.get(page, None)).status_code == 200
+
+
+async def test_the_bare_address_leads_to_the_documents(country: Country) -> None:
+    response = await country.get("/", None)
+    assert (response.status_code, response.headers["location"]) == (307, "/docs")
 
 
 async def test_the_documents_name_their_versions(country: Country) -> None:
