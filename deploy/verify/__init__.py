@@ -1,0 +1,1 @@
+"""Checking a signed event without Kamkap: one file that needs nothing of it."""
