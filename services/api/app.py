@@ -18,6 +18,7 @@ from services.api import (
     events,
     incidents,
     indicators,
+    keys,
     openapi,
     oversight,
     overview,
@@ -47,6 +48,7 @@ from services.operation.requests import Requests
 ROUTERS = (
     events.router,
     centres.router,
+    keys.router,
     provinces.router,
     incidents.router,
     indicators.router,
