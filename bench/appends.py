@@ -4,16 +4,17 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from bench import country
-from bench.measuring import Row, interleaved
+from bench.measuring import Row, Run, interleaved
 from bench.network import Network, Servers, network_of
 from bench.size import Size
 from schemas.envelope import STATUS_TOPIC, Envelope, to_headers
@@ -44,6 +45,10 @@ class Shape:
         """Events of all writers."""
         return self.rounds * self.writers * self.events
 
+    def made[Item](self, item: Callable[[], Item]) -> Sequence[Sequence[Item]]:
+        """What one writer appends, made of so many items."""
+        return [[item() for _ in range(self.events)] for _ in range(self.rounds)]
+
 
 async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
     """Events a second for the log and for the decision store."""
@@ -53,7 +58,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             recorder = PostgresApplicationRecorder(datastore, events_table_name="stored_events")
             recorder.create_table()
             for writers, events in ((32, 1), (8, 100)):
-                shape = Shape(writers, events, size.append_events * (1 if events == 1 else 4))
+                shape = Shape(writers, events, size.append_events * (1 if events == 1 else 8))
                 for name, ours in (
                     ("appends to the log", _to_log(network, shape)),
                     ("appends to the decision store", _to_store(store, shape)),
@@ -74,52 +79,61 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
         await store.close()
 
 
-def _to_log(network: Network, shape: Shape) -> Callable[[], Awaitable[float]]:
-    async def writer(nth: int) -> None:
-        source = country.source_of(country.PROVINCES[nth])
-        for _ in range(shape.rounds):
-            batch = [_message(source) for _ in range(shape.events)]
+def _to_log(network: Network, shape: Shape) -> Run:
+    """What is appended is made before the clock starts, here and by the peer."""
+
+    async def writer(nth: int, batches: Sequence[Sequence[Message]]) -> None:
+        for batch in batches:
             await network.log.append(STATUS_TOPIC, {nth: batch}, timeout=30)
 
-    return lambda: _rate(shape, writer)
+    async def run() -> float:
+        sources = [country.source_of(country.PROVINCES[nth]) for nth in range(shape.writers)]
+        made = [shape.made(partial(_message, source)) for source in sources]
+        return await _rate(shape, [writer(nth, batches) for nth, batches in enumerate(made)])
+
+    return run
 
 
-def _to_store(store: DecisionStore, shape: Shape) -> Callable[[], Awaitable[float]]:
-    async def writer(_nth: int) -> None:
+def _to_store(store: DecisionStore, shape: Shape) -> Run:
+    async def writer(batches: Sequence[Sequence[NewEvent]]) -> None:
         stream = f"stream-{next(_numbers)}"
-        for turn in range(shape.rounds):
-            new = [NewEvent(_envelope("/network"), _data()) for _ in range(shape.events)]
+        for turn, new in enumerate(batches):
             done = await store.append(Decision(stream, turn * shape.events, new), timeout=30)
             assert done.verdict == "appended"
 
-    return lambda: _rate(shape, writer)
+    async def run() -> float:
+        made = [
+            shape.made(lambda: NewEvent(_envelope("/network"), _data()))
+            for _ in range(shape.writers)
+        ]
+        return await _rate(shape, [writer(batches) for batches in made])
+
+    return run
 
 
-async def _rate(shape: Shape, writer: Callable[[int], Awaitable[None]]) -> float:
+async def _rate(shape: Shape, writers: Iterable[Awaitable[None]]) -> float:
     began = time.perf_counter()
-    await asyncio.gather(*(writer(nth) for nth in range(shape.writers)))
+    await asyncio.gather(*writers)
     return shape.appended / (time.perf_counter() - began)
 
 
-def _to_peer(recorder: PostgresApplicationRecorder, shape: Shape) -> Callable[[], Awaitable[float]]:
-    def writer() -> None:
-        stream = uuid.uuid4()
-        for turn in range(shape.rounds):
-            first = turn * shape.events + 1
-            new = [
-                StoredEvent(stream, version, "situation.reported.v1", _data())
-                for version in range(first, first + shape.events)
-            ]
+def _to_peer(recorder: PostgresApplicationRecorder, shape: Shape) -> Run:
+    def writer(batches: Sequence[Sequence[StoredEvent]]) -> None:
+        for new in batches:
             recorder.insert_events(new)
 
+    def stored(stream: uuid.UUID, versions: Iterator[int]) -> StoredEvent:
+        return StoredEvent(stream, next(versions), "situation.reported.v1", _data())
+
     async def run() -> float:
+        made = [
+            shape.made(partial(stored, uuid.uuid4(), itertools.count(1)))
+            for _ in range(shape.writers)
+        ]
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(shape.writers) as threads:
-            began = time.perf_counter()
-            await asyncio.gather(
-                *(loop.run_in_executor(threads, writer) for _ in range(shape.writers))
-            )
-            return shape.appended / (time.perf_counter() - began)
+            running = [loop.run_in_executor(threads, writer, batches) for batches in made]
+            return await _rate(shape, running)
 
     return run
 

@@ -160,19 +160,21 @@ def digest(envelope: Envelope, data: bytes) -> bytes:
     return blake2b(said.encode() + data, digest_size=16).digest()
 
 
-def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
-    """The envelope as the headers of CloudEvents' Kafka binding in binary mode."""
+def header_texts(envelope: Envelope) -> dict[str, str]:
+    """What `to_headers` says, as text by name."""
     stated = msgspec.to_builtins(envelope)
     # Defaults are not among them, but a reader outside the network must see these two.
     stated["specversion"] = envelope.specversion
     stated["datacontenttype"] = envelope.datacontenttype
     if envelope.extensions:
         stated.update(stated.pop("extensions"))
-        return [
-            (_HEADERS.get(name, f"ce_{name}"), str(value).encode())
-            for name, value in stated.items()
-        ]
-    return [(_HEADERS[name], str(value).encode()) for name, value in stated.items()]
+        return {_HEADERS.get(name, f"ce_{name}"): str(value) for name, value in stated.items()}
+    return {_HEADERS[name]: str(value) for name, value in stated.items()}
+
+
+def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
+    """The envelope as the headers of CloudEvents' Kafka binding in binary mode."""
+    return [(name, text.encode()) for name, text in header_texts(envelope).items()]
 
 
 def from_headers(headers: list[tuple[str, bytes]]) -> Envelope:

@@ -126,6 +126,31 @@ class KeptConnection:
                 connection.terminate()
 
 
+class KeptConnections:
+    """So many kept connections, each for one task at a time; the last one that was free is next."""
+
+    def __init__(self, pool: asyncpg.Pool, number: int) -> None:
+        self._all = [KeptConnection(pool) for _ in range(number)]
+        self._free: asyncio.LifoQueue[KeptConnection] = asyncio.LifoQueue()
+        for connection in reversed(self._all):
+            self._free.put_nowait(connection)
+
+    @contextlib.asynccontextmanager
+    async def use(self, *, timeout: float) -> AsyncIterator[PoolConnectionProxy]:
+        """One of them, for at most so many seconds from when it is free; as `KeptConnection`."""
+        kept = await self._free.get()
+        try:
+            async with kept.use(timeout=timeout) as connection:
+                yield connection
+        finally:
+            self._free.put_nowait(kept)
+
+    async def close(self) -> None:
+        """End all of them."""
+        for connection in self._all:
+            await connection.close()
+
+
 def _is_lost(connection: PoolConnectionProxy) -> bool:
     try:
         return connection.is_closed()

@@ -2,6 +2,8 @@
 
 What arrives while a flush is under way makes up the next one, so a lone writer waits for nobody and
 a crowd shares one fsync. First come, first flushed; a writer that gives up leaves nothing behind.
+With several flushers a flush also begins beside another, once what waits would half fill it: the
+next is encoded while the last commits, and a small crowd still shares one fsync.
 """
 
 import asyncio
@@ -43,6 +45,8 @@ class GroupCommit[Item, Result]:
         self._max_size = max_size
         self._admission = admission
         self._queue: dict[asyncio.Future[Result], _Waiting[Item]] = {}
+        self._waiting_size = 0
+        self._under_way = 0
         self._flushing: set[asyncio.Future[Result]] = set()
         self._arrived = asyncio.Event()
         self._closing = False
@@ -58,11 +62,13 @@ class GroupCommit[Item, Result]:
             raise WriterClosed
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue[done] = _Waiting(item, size)
+        self._waiting_size += size
         self._arrived.set()
         try:
             return await done
         finally:
-            self._queue.pop(done, None)
+            if self._queue.pop(done, None):
+                self._waiting_size -= size
 
     async def close(self, *, patience: float = 10.0) -> None:
         """Flush what waits, then stop; after `patience` seconds stop all the same."""
@@ -78,18 +84,26 @@ class GroupCommit[Item, Result]:
 
     async def _run(self) -> None:
         while True:
-            while not self._queue:
+            while not self._is_due():
+                # What is left while closing is taken by the flusher that is under way.
                 if self._closing:
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
             batch = self._take()
+            self._under_way += 1
             self._flushing.update(batch)
             await self._settle(batch)
             self._flushing.difference_update(batch)
+            self._under_way -= 1
             # Writers that have their result and come back at once join the next flush; without
             # this turn it would leave without them, half full.
             await asyncio.sleep(0)
+
+    def _is_due(self) -> bool:
+        if not self._under_way:
+            return bool(self._queue)
+        return self._waiting_size * 2 >= self._max_size
 
     def _take(self) -> dict[asyncio.Future[Result], Item]:
         admits = self._admission()
@@ -103,6 +117,7 @@ class GroupCommit[Item, Result]:
                 size += waiting.size
         for done in batch:
             del self._queue[done]
+        self._waiting_size -= size
         return batch
 
     async def _settle(self, batch: dict[asyncio.Future[Result], Item]) -> None:

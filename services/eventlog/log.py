@@ -7,6 +7,7 @@ would survive the loss of power (one machine) or of a replica (three brokers). N
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 MAX_APPEND_BYTES = 16 * 1024 * 1024
@@ -152,9 +153,6 @@ def checked_sizes(batches: Mapping[int, Sequence[Message]]) -> dict[int, int]:
 
 def size_of(batch: Sequence[Message]) -> int:
     """The bytes of keys, values and headers."""
-    return sum(
-        len(message.key)
-        + len(message.value)
-        + sum(len(name) + len(value) for name, value in message.headers)
-        for message in batch
-    )
+    headers = chain.from_iterable(message.headers for message in batch)
+    contents = sum(len(message.key) + len(message.value) for message in batch)
+    return contents + sum(map(len, chain.from_iterable(headers)))

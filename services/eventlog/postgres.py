@@ -7,14 +7,14 @@ flushed in groups; readers are woken by one notification per flush and poll as a
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import asyncpg
 import msgspec
 
-from services.eventlog.connection import LOST, KeptConnection
+from services.eventlog.connection import LOST, KeptConnections
 from services.eventlog.groupcommit import GroupCommit, WriterClosed
 from services.eventlog.log import (
-    Headers,
     LogMisconfigured,
     LogUnavailable,
     Message,
@@ -25,11 +25,12 @@ from services.eventlog.log import (
 )
 from services.eventlog.postgres_reader import READ, News, PostgresReader, record_of
 
-_FLUSH_BYTES = 2 * 1024 * 1024
+_FLUSH_BYTES = 256 * 1024
+_FLUSHES = 2
 _FLUSH_SECONDS = 30.0
 _ANSWER_SECONDS = 10.0
 
-_APPEND = "SELECT appended_partition, first_offset FROM log.append($1, $2, $3, $4, $5, $6, $7, $8)"
+_APPEND = "SELECT appended_partition, first_offset FROM log.append($1, $2, $3, $4, $5, $6)"
 
 _HEADS = """
 SELECT h.partition, h.next_offset FROM log.heads h JOIN log.topics t USING (topic)
@@ -41,6 +42,8 @@ SELECT t.name, count(*) FROM log.topics t JOIN log.heads h USING (topic)
 WHERE starts_with(t.name, $1) GROUP BY t.name
 """
 
+_JSON = msgspec.json.Encoder()
+
 _KEPT_FOR_EVER = {"fsync": "on", "full_page_writes": "on"}
 
 
@@ -48,17 +51,18 @@ _KEPT_FOR_EVER = {"fsync": "on", "full_page_writes": "on"}
 class _Append:
     topic: str
     batches: Mapping[int, Sequence[Message]]
-    header_texts: Mapping[int, Sequence[str]]
+    header_lines: Mapping[int, bytes]
+    """JSON, a line a message: in JSON a line break is written otherwise."""
 
 
 class PostgresLog:
-    """A log in the schema `log` of one database. Keeps two of the pool's connections."""
+    """A log in the schema `log` of one database. Keeps three of the pool's connections."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._connection = KeptConnection(pool)
+        self._connections = KeptConnections(pool, _FLUSHES)
         self._writer: GroupCommit[_Append, dict[int, int]] = GroupCommit(
-            self._flush, max_size=_FLUSH_BYTES, admission=_one_topic
+            self._flush, max_size=_FLUSH_BYTES, flushers=_FLUSHES, admission=_one_topic
         )
         self._news = News(pool)
 
@@ -94,13 +98,12 @@ class PostgresLog:
     ) -> dict[int, int]:
         size = sum(checked_sizes(batches).values())
         # Encoded here and not in the flush, where one writer's bad header would fail all others.
-        header_texts = {
-            partition: [_header_text(message.headers) for message in messages]
-            for partition, messages in batches.items()
+        header_lines = {
+            partition: _header_lines(messages) for partition, messages in batches.items()
         }
         try:
             async with asyncio.timeout(timeout):
-                return await self._writer.write(_Append(topic, batches, header_texts), size=size)
+                return await self._writer.write(_Append(topic, batches, header_lines), size=size)
         except (*LOST, WriterClosed, asyncpg.PostgresError) as away:
             raise LogUnavailable(f"the log in Postgres did not acknowledge: {away!r}") from away
 
@@ -133,7 +136,7 @@ class PostgresLog:
 
     async def close(self) -> None:
         await self._writer.close()
-        await self._connection.close()
+        await self._connections.close()
         await self._news.close()
 
     async def _flush(self, appends: Sequence[_Append]) -> Sequence[dict[int, int] | Exception]:
@@ -149,29 +152,24 @@ class PostgresLog:
 
     async def _write(self, appends: Sequence[_Append]) -> list[dict[int, int]]:
         """One call for all; each append's first offset is the flush's, plus what is before it."""
-        counts: dict[int, int] = {}
-        places: list[tuple[int, int]] = []
         starts: list[dict[int, int]] = []
-        messages: list[Message] = []
-        header_texts: list[str] = []
+        batches: dict[int, list[Message]] = {}
+        lines: dict[int, list[bytes]] = {}
         for append in appends:
-            starts.append({partition: counts.get(partition, 0) for partition in append.batches})
+            starts.append({part: len(batches.get(part, ())) for part in append.batches})
             for partition, batch in append.batches.items():
-                start = counts.get(partition, 0)
-                counts[partition] = start + len(batch)
-                places.extend((partition, place) for place in range(start, counts[partition]))
-                messages.extend(batch)
-                header_texts.extend(append.header_texts[partition])
-        async with self._connection.use(timeout=_FLUSH_SECONDS) as connection:
+                batches.setdefault(partition, []).extend(batch)
+                lines.setdefault(partition, []).append(append.header_lines[partition])
+        messages = list(chain.from_iterable(batches.values()))
+        header_lines = b"".join(chain.from_iterable(lines.values()))
+        async with self._connections.use(timeout=_FLUSH_SECONDS) as connection:
             rows = await connection.fetch(
                 _APPEND,
                 appends[0].topic,
-                list(counts),
-                list(counts.values()),
-                [partition for partition, _ in places],
-                [place for _, place in places],
+                list(batches),
+                [len(batch) for batch in batches.values()],
                 [message.key for message in messages],
-                header_texts,
+                header_lines.decode().removesuffix("\n"),
                 [message.value for message in messages],
             )
         firsts = {row["appended_partition"]: row["first_offset"] for row in rows}
@@ -191,5 +189,7 @@ def _one_topic() -> Callable[[_Append], bool]:
     return admits
 
 
-def _header_text(headers: Headers) -> str:
-    return msgspec.json.encode({name: value.decode() for name, value in headers}).decode()
+def _header_lines(messages: Sequence[Message]) -> bytes:
+    return _JSON.encode_lines(
+        {name: value.decode() for name, value in message.headers} for message in messages
+    )

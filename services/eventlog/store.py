@@ -12,19 +12,22 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from schemas.envelope import Envelope, from_headers, to_headers
-from services.eventlog.connection import LOST, KeptConnection
+from schemas.envelope import Envelope, from_headers, header_texts
+from services.eventlog.connection import LOST, KeptConnections
 from services.eventlog.groupcommit import GroupCommit, WriterClosed
 
 _MAX_FLUSH = 500
+_FLUSHES = 2
 _FLUSH_SECONDS = 30.0
 _ANSWER_SECONDS = 10.0
 _APPEND = """
 SELECT verdict, first_position
-FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ORDER BY item
+FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
 _FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
+
+_JSON = msgspec.json.Encoder()
 
 type Verdict = Literal["appended", "conflict", "duplicate"]
 
@@ -85,14 +88,14 @@ class Unstorable(Exception):
 class DecisionStore:
     """The schema `decisions` of one database, with one group-commit writer per process.
 
-    Keeps one of the pool's connections. Every call raises `StoreUnavailable` when it is away.
+    Keeps two of the pool's connections. Every call raises `StoreUnavailable` when it is away.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._connection = KeptConnection(pool)
+        self._connections = KeptConnections(pool, _FLUSHES)
         self._writer: GroupCommit[Decision, Appended] = GroupCommit(
-            self._flush, max_size=_MAX_FLUSH, admission=_independent
+            self._flush, max_size=_MAX_FLUSH, flushers=_FLUSHES, admission=_independent
         )
 
     async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
@@ -136,7 +139,7 @@ class DecisionStore:
     async def close(self) -> None:
         """Finish what is under way."""
         await self._writer.close()
-        await self._connection.close()
+        await self._connections.close()
 
     async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         try:
@@ -155,8 +158,8 @@ class DecisionStore:
 
     async def _write(self, decisions: Sequence[Decision]) -> list[Appended]:
         guards = [(n, g) for n, d in enumerate(decisions, 1) for g in d.guards]
-        events = [(n, p, e) for n, d in enumerate(decisions, 1) for p, e in enumerate(d.events, 1)]
-        async with self._connection.use(timeout=_FLUSH_SECONDS) as connection:
+        events = [event for decision in decisions for event in decision.events]
+        async with self._connections.use(timeout=_FLUSH_SECONDS) as connection:
             rows = await connection.fetch(
                 _APPEND,
                 [decision.stream for decision in decisions],
@@ -165,12 +168,10 @@ class DecisionStore:
                 [n for n, _ in guards],
                 [guard.stream for _, guard in guards],
                 [guard.version for _, guard in guards],
-                [n for n, _, _ in events],
-                [place for _, place, _ in events],
-                [event.envelope.source for _, _, event in events],
-                [event.envelope.id for _, _, event in events],
-                [_header_text(event.envelope) for _, _, event in events],
-                [event.data for _, _, event in events],
+                [event.envelope.source for event in events],
+                [event.envelope.id for event in events],
+                _header_lines(events),
+                [event.data for event in events],
             )
         return [Appended(row["verdict"], row["first_position"]) for row in rows]
 
@@ -200,9 +201,10 @@ def _independent() -> Callable[[Decision], bool]:
     return admits
 
 
-def _header_text(envelope: Envelope) -> str:
-    headers = {name: value.decode() for name, value in to_headers(envelope)}
-    return msgspec.json.encode(headers).decode()
+def _header_lines(events: Sequence[NewEvent]) -> str:
+    """JSON, a line an event: in JSON a line break is written otherwise."""
+    headers = [header_texts(event.envelope) for event in events]
+    return _JSON.encode_lines(headers).decode().removesuffix("\n")
 
 
 def _stored(row: asyncpg.Record) -> StoredEvent:

@@ -61,6 +61,37 @@ async def test_writers_that_come_back_at_once_fill_the_next_flush() -> None:
     await writer.close()
 
 
+async def test_a_second_flush_begins_beside_the_first_once_it_would_be_half_full() -> None:
+    flush = Flushes()
+    writer = GroupCommit(flush, max_size=4, flushers=2)
+    tasks = await queued(writer, 1)
+    await flush.started.wait()
+    tasks += await queued(writer, 2)
+    await asyncio.sleep(0)
+    assert flush.carried == [[1]]
+    tasks += await queued(writer, 3)
+    await asyncio.sleep(0)
+    assert flush.carried == [[1], [2, 3]]
+    tasks += await queued(writer, 4)
+    for _ in range(3):
+        flush.gate.release()
+    assert await asyncio.gather(*tasks) == [10, 20, 30, 40]
+    assert flush.carried == [[1], [2, 3], [4]]
+    await writer.close()
+
+
+async def test_closing_leaves_what_waits_to_the_flush_under_way() -> None:
+    flush = Flushes()
+    writer = GroupCommit(flush, max_size=10, flushers=3)
+    tasks = await queued(writer, 1)
+    await flush.started.wait()
+    tasks += await queued(writer, 2)
+    for _ in range(2):
+        flush.gate.release()
+    await writer.close()
+    assert await asyncio.gather(*tasks) == [10, 20]
+
+
 async def test_a_writer_that_gave_up_is_not_flushed_and_one_under_way_hurts_nobody() -> None:
     flush = Flushes()
     writer = GroupCommit(flush, max_size=100)
