@@ -21,7 +21,7 @@ router = APIRouter(tags=["alerts"])
 _ACTIVE = """
 SELECT a.alert, a.source, a.id, a.time, a.message, a.incident, a.event_th, a.headline_th,
        a.headline_en, a.description, a.instruction, a.urgency, a.severity, a.certainty, a.effective,
-       a.expires, a.provinces
+       a.expires, a.provinces, a.slot, a.position, a.root_slot, a.root_position
 FROM alerts.messages a
 WHERE a.expires > :as_of AND a.effective <= :as_of AND a.message <> 'cancel' AND {counts}
   AND (:nation OR a.provinces && CAST(:scope_provinces AS text[]))
@@ -77,7 +77,12 @@ async def list_alerts(
     last = None
     if len(rows) > len(page):
         last = [stated(page[-1].effective), page[-1].source, page[-1].id]
-    return answer_page(request, listed, AlertPage(items=[Alert(**row) for row in page]), last)
+    return answer_page(request, listed, AlertPage(items=[alert_of(row) for row in page]), last)
+
+
+def alert_of(row: Row) -> Alert:
+    """The alert of a row."""
+    return Alert(**{name: row[name] for name in Alert.model_fields})
 
 
 async def active(

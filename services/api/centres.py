@@ -25,7 +25,7 @@ MOST_RANGES = 100
 
 # A sealed event was heard too, but nothing of it is shown.
 _HEARD = """
-SELECT c.centre, c.source, heard.time AS last_heard, word.state, word.since
+SELECT c.centre, c.source, heard.time AS last_heard, word.*
 FROM unnest(CAST(:centres AS text[]), CAST(:sources AS text[])) AS c (centre, source)
 LEFT JOIN LATERAL (
     SELECT i.time FROM events.identities i
@@ -34,7 +34,9 @@ LEFT JOIN LATERAL (
     ORDER BY i.time DESC LIMIT 1
 ) heard ON TRUE
 LEFT JOIN LATERAL (
-    SELECT s.state, s.since FROM centres.silences s
+    SELECT s.state, s.since, s.source AS word_source, s.id AS word_id, s.slot, s.position,
+           s.root_slot, s.root_position
+    FROM centres.silences s
     WHERE s.centre = c.centre AND {counts}
     ORDER BY s.time DESC, s.source DESC, coalesce(s.sequence, -1) DESC, s.id DESC LIMIT 1
 ) word ON TRUE

@@ -40,23 +40,38 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A pair that was answered for: what is stated of it, and what it means."""
+
+    moment: Moment
+    known_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pinned:
     """The pair of the first page, which every later page answers for."""
 
     moment: Moment
     known_at: datetime
     last: Key
+    earlier: Answered | None = None
+    """The pair it is compared with, where two are."""
+
+
+class _Pair(msgspec.Struct, array_like=True):
+    as_of: datetime
+    known_at: datetime
+    revision: int | None
+    ends: tuple[int, ...] | None
+    time: datetime | None
 
 
 class _Sealed(msgspec.Struct, array_like=True):
     epoch: int
     bound: bytes
     realm: str
-    as_of: datetime
-    known_at: datetime
-    revision: int | None
-    ends: tuple[int, ...] | None
-    time: datetime | None
+    pair: _Pair
+    earlier: _Pair | None
     last: list[str | int | float | None]
 
 
@@ -69,18 +84,13 @@ class Cursors:
 
     def seal(self, bound: Bound, pinned: Pinned) -> str:
         """The place after `pinned.last`, as an opaque text."""
-        moment = pinned.moment
-        cut = moment.known
-        assert not isinstance(cut, Live)  # noqa: S101 -- a page's pair is pinned before it is sealed
+        earlier = pinned.earlier
         sealed = _Sealed(
             self._epoch,
             bound.digest,
-            moment.realm,
-            moment.as_of,
-            pinned.known_at,
-            cut.revision if isinstance(cut, Archive) else None,
-            cut.ends if isinstance(cut, Cut) else None,
-            cut.time,
+            pinned.moment.realm,
+            _pair(Answered(pinned.moment, pinned.known_at)),
+            _pair(earlier) if earlier else None,
             list(pinned.last),
         )
         return self._fernet.encrypt(msgspec.msgpack.encode(sealed)).decode().rstrip("=")
@@ -105,11 +115,29 @@ class Cursors:
             raise _bad("เคอร์เซอร์มาจากก่อนการกู้คืน", "of an epoch before a restore: ask anew")
         if sealed.bound != bound.digest:
             raise _bad("เคอร์เซอร์เป็นของคำถามหรือผู้ถามอื่น", "of another question or another reader")
-        moment = Moment(sealed.as_of, _known(sealed), sealed.realm)
-        return Pinned(moment, sealed.known_at, sealed.last)
+        answered = _answered(sealed.pair, sealed.realm)
+        earlier = _answered(sealed.earlier, sealed.realm) if sealed.earlier else None
+        return Pinned(answered.moment, answered.known_at, sealed.last, earlier)
 
 
-def _known(sealed: _Sealed) -> Known:
+def _pair(answered: Answered) -> _Pair:
+    moment = answered.moment
+    cut = moment.known
+    assert not isinstance(cut, Live)  # noqa: S101 -- a page's pair is pinned before it is sealed
+    return _Pair(
+        moment.as_of,
+        answered.known_at,
+        cut.revision if isinstance(cut, Archive) else None,
+        cut.ends if isinstance(cut, Cut) else None,
+        cut.time,
+    )
+
+
+def _answered(sealed: _Pair, realm: str) -> Answered:
+    return Answered(Moment(sealed.as_of, _known(sealed), realm), sealed.known_at)
+
+
+def _known(sealed: _Pair) -> Known:
     time = sealed.time or sealed.known_at
     if sealed.ends is not None:
         return Cut(time, sealed.ends)

@@ -1,7 +1,7 @@
 """Figures of places in incidents: what each source last said, and which one is shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Literal, cast
 
@@ -9,7 +9,9 @@ from pydantic import Field
 
 from schemas.events.situation import FIGURES, Severity
 from services.api.bodies import Body, When
+from services.api.database import Row
 from services.api.reading import Question
+from services.domain.changes import Version
 from services.domain.precedence import Statement, rank, shown
 from services.readmodels.situations import states
 
@@ -36,7 +38,8 @@ ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC, said.sequence 
 
 # One index for each figure, so each is asked for by name.
 _EACH = """
-(SELECT {nth} AS nth, r.time, r.sequence, r.id, r.figures[{nth} + 1] AS value, r.stated_by
+(SELECT {nth} AS nth, r.time, r.sequence, r.id, r.figures[{nth} + 1] AS value, r.stated_by,
+        r.slot, r.position, r.root_slot, r.root_position
  FROM situations.reports r
  WHERE (s.stated >> {nth}) & 1 = 1
    AND r.place = s.place AND r.incident = s.incident AND r.source = s.source
@@ -48,7 +51,8 @@ _REPORTS = """
 SELECT s.place, s.incident, s.source, said.*
 FROM situations.series s
 CROSS JOIN LATERAL (
-    SELECT r.time, r.id, r.district, r.severity, r.needs, r.note, r.stated_by
+    SELECT r.time, r.id, r.district, r.severity, r.needs, r.note, r.stated_by,
+           r.slot, r.position, r.root_slot, r.root_position
     FROM situations.reports r
     WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
     ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT 1
@@ -102,6 +106,7 @@ class Value:
     number: Decimal
     previous: Decimal | None
     stated_by: str | None
+    version: Version
 
 
 type Grid = Mapping[Cell, Mapping[int, list[Statement[Value]]]]
@@ -128,10 +133,10 @@ async def statements(
         said = grid.setdefault((row.place, row.incident), {}).setdefault(row.nth, [])
         if said and said[-1].source == row.source:
             latest = said.pop()
-            value = Value(latest.value.number, row.value, latest.value.stated_by)
+            value = replace(latest.value, previous=row.value)
             said.append(Statement(latest.source, latest.time, latest.sequence, latest.id, value))
         else:
-            value = Value(row.value, None, row.stated_by)
+            value = Value(row.value, None, row.stated_by, version_of(row))
             said.append(Statement(row.source, row.time, row.sequence, row.id, value))
     return grid
 
@@ -140,25 +145,32 @@ async def last_reports(
     question: Question, places: Sequence[str], incidents: Sequence[str]
 ) -> Mapping[Cell, list[Said]]:
     """Each source's last report of each place in each incident, the latest first."""
-    rows = await question.rows(
+    reports: dict[Cell, list[Said]] = {}
+    for row in await reports_in(question, places, incidents):
+        reports.setdefault((row.place, row.incident), []).append(said_of(row))
+    return reports
+
+
+async def reports_in(
+    question: Question, places: Sequence[str], incidents: Sequence[str]
+) -> list[Row]:
+    """The rows of `last_reports`."""
+    return await question.rows(
         _REPORTS.format(counts=question.moment.counts("r")),
         places=list(places),
         incidents=list(incidents),
     )
-    reports: dict[Cell, list[Said]] = {}
-    for row in rows:
-        said = Said(
-            source=row.source,
-            time=row.time,
-            id=row.id,
-            district=row.district,
-            severity=row.severity,
-            needs=row.needs,
-            note=row.note,
-            stated_by=row.stated_by,
-        )
-        reports.setdefault((row.place, row.incident), []).append(said)
-    return reports
+
+
+def said_of(row: Row) -> Said:
+    """The report of a row."""
+    return Said(**{name: row[name] for name in Said.model_fields})
+
+
+def version_of(row: Row) -> Version:
+    """Which version of which event a row of facts is."""
+    root = (row.root_slot, row.root_position)
+    return Version(row.source, row.id, root, (row.slot, row.position))
 
 
 def patterns(question: Question) -> Sequence[str]:
@@ -172,7 +184,7 @@ def figures_of(
 ) -> Figures:
     """The figures of one place in one incident, with the sources side by side."""
     return {
-        _name(nth): _figure(nth, statements, place, precedence)
+        name_of(nth): _figure(nth, statements, place, precedence)
         for nth, statements in sorted(said.items())
     }
 
@@ -184,7 +196,7 @@ def totals_of(grid: Grid, cells: Iterable[Cell], precedence: Sequence[str]) -> T
         for nth, statements in grid.get(cell, {}).items():
             number = shown(statements, cell[0], precedence).value.number
             sums[nth] = sums.get(nth, Decimal(0)) + number
-    return {_name(nth): _amount(nth, sums[nth]) for nth in sorted(sums)}
+    return {name_of(nth): amount_of(nth, sums[nth]) for nth in sorted(sums)}
 
 
 def _figure(
@@ -206,18 +218,20 @@ def _stated(nth: int, said: Statement[Value]) -> dict[str, object]:
     number, previous = said.value.number, said.value.previous
     return {
         "source": said.source,
-        "value": _amount(nth, number),
+        "value": amount_of(nth, number),
         "time": said.time,
         "id": said.id,
         "stated_by": said.value.stated_by,
-        "previous": None if previous is None else _amount(nth, previous),
-        "change": None if previous is None else _amount(nth, number - previous),
+        "previous": None if previous is None else amount_of(nth, previous),
+        "change": None if previous is None else amount_of(nth, number - previous),
     }
 
 
-def _amount(nth: int, number: Decimal) -> Amount:
+def amount_of(nth: int, number: Decimal) -> Amount:
+    """A figure's number as bodies have it."""
     return f"{number:.2f}" if nth == _MONEY else int(number)
 
 
-def _name(nth: int) -> FigureName:
+def name_of(nth: int) -> FigureName:
+    """The figure with this number."""
     return cast(FigureName, FIGURES[nth])

@@ -107,7 +107,7 @@ class Wanted:
     """Which incidents are asked for; a None asks for all."""
 
     state: Literal["open", "closed"] | None = "open"
-    incident: str | None = None
+    incidents: Sequence[str] | None = None
     provinces: Sequence[str] | None = None
     ministry: str | None = None
     agenda: str | None = None
@@ -129,7 +129,7 @@ _FOLDED = """
 WITH candidate AS (
     SELECT DISTINCT p.incident FROM incidents.places p
     WHERE p.realm = :realm AND p.province = ANY(:looked_at) AND {may_count}
-      AND (CAST(:incident AS text) IS NULL OR p.incident = :incident)
+      AND {only}
 ), folded AS (
     SELECT candidate.incident AS id, f.* FROM candidate CROSS JOIN LATERAL (
         SELECT (array_agg(c.change {latest}) FILTER (WHERE c.change <> 'updated'))[1] AS last,
@@ -180,7 +180,7 @@ async def find(question: Question, wanted: Wanted) -> list[Row]:
     return await question.rows(
         _folded(question, wanted),
         looked_at=_looked_at(scope, wanted),
-        incident=wanted.incident,
+        incidents=wanted.incidents and list(wanted.incidents),
         nation=scope.nation,
         scope_provinces=sorted(scope.provinces),
         scope_ministries=sorted(scope.ministries),
@@ -210,6 +210,7 @@ def _folded(question: Question, wanted: Wanted) -> str:
     closings_are_known = isinstance(question.moment.known, Live) and wanted.state == "open"
     return _FOLDED.format(
         latest=_LATEST,
+        only="TRUE" if wanted.incidents is None else "p.incident = ANY(:incidents)",
         may_count="p.closed_at > :as_of" if closings_are_known else "TRUE",
         counts=question.moment.counts("c"),
         columns=", ".join(
@@ -307,7 +308,7 @@ async def get_incident(
 ) -> Response:
     """One incident: its state, its history, and what was said of each place in scope."""
     question.require(Resource.SITUATION)
-    rows = await find(question, Wanted(state=None, incident=incident, limit=1))
+    rows = await find(question, Wanted(state=None, incidents=[incident], limit=1))
     if not rows:
         raise not_found()
     changes = await question.rows(

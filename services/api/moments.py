@@ -22,7 +22,7 @@ _FIRST_YEAR = 1800
 _FIRST_BUDDHIST_YEAR = 2400
 _ERA = 543
 _A_MOMENT = timedelta(microseconds=1)
-_DATE_OR_TIME = {
+DATE_OR_TIME = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
 
@@ -31,7 +31,7 @@ AsOf = Annotated[
     Query(
         description="What was so at this moment, by the events' own time. RFC 3339 with an offset; "
         "a bare date means the end of that day in Bangkok. Now, when left out.",
-        json_schema_extra=_DATE_OR_TIME,
+        json_schema_extra=DATE_OR_TIME,
     ),
 ]
 KnownAt = Annotated[
@@ -39,7 +39,7 @@ KnownAt = Annotated[
     Query(
         description="What was known at this moment. Now, when left out; alone it sets `as_of` too. "
         "An answer for a past pair never changes.",
-        json_schema_extra=_DATE_OR_TIME,
+        json_schema_extra=DATE_OR_TIME,
     ),
 ]
 InRealm = Annotated[Realm, Query(description="Facts, an exercise, or a test.")]

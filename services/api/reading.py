@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from schemas.envelope import SLOTS
-from services.api.cursors import Bound, Cursors, Key, Pinned
+from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
 from services.api.database import Connection, Pool, Row, fetch, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
@@ -121,14 +121,25 @@ class Listing:
     limit: int
     last: Key | None
     """The sort key of the last item of the page before; None on the first."""
+    earlier: Answered | None = None
+    """The pair that the first page was compared with; None on the first."""
+    compared: Question | None = None
+    """The same question at an earlier pair, where two are compared."""
 
     def next(self, last: Key) -> str:
         """The cursor after this item; it pins the pair of the first page."""
-        asked = self.question
-        moment = asked.moment
-        if isinstance(moment.known, Live):
-            moment = replace(moment, known=Cut(asked.known_at, asked.seen.progress))
-        return asked.resources.cursors.seal(self.bound, Pinned(moment, asked.known_at, last))
+        later = _answered(self.question)
+        earlier = None if self.compared is None else _answered(self.compared)
+        pinned = Pinned(later.moment, later.known_at, last, earlier)
+        return self.question.resources.cursors.seal(self.bound, pinned)
+
+
+def _answered(question: Question) -> Answered:
+    """The pair, with what is known now as a cut."""
+    moment, known_at = question.moment, question.known_at
+    if isinstance(moment.known, Live):
+        moment = replace(moment, known=Cut(known_at, question.seen.progress))
+    return Answered(moment, known_at)
 
 
 # Dependencies are asynchronous even where they await nothing: the framework runs a plain function
@@ -167,7 +178,8 @@ async def listing(
     bound = Bound(str(identity), request.url.path, request.query_params.multi_items())
     pinned = None if cursor is None else resources.cursors.open(cursor, bound)
     async with ask(resources, identity, asked, pinned) as put:
-        yield Listing(put, bound, limit, None if pinned is None else pinned.last)
+        last, earlier = (None, None) if pinned is None else (pinned.last, pinned.earlier)
+        yield Listing(put, bound, limit, last, earlier)
 
 
 # Ended before the answer is sent: a slow reader holds no transaction.
