@@ -14,6 +14,7 @@ from schemas.events.order import OrderIssued
 from schemas.events.record import ArchiveImported, EventSealed, NetworkOpened
 from schemas.events.silence import CentreHeard, CentreSilent
 from schemas.ids import centre_of_source
+from schemas.null_character import holds_null_character
 from services.agent.record import Event
 from services.domain.entitlement import Statement, check
 from services.domain.registry import Registry
@@ -173,21 +174,9 @@ def _data(event: Event) -> bytes:
         written = text.encode()
     except ValueError as unwritable:
         raise Unfit(f"data: {unwritable}") from unwritable
-    if "\\u0000" in text and _holds_null(data):
+    if "\\u0000" in text and holds_null_character(data):
         raise Unfit("data holds a null character, which no text of the network holds")
     return written
-
-
-def _holds_null(value: object) -> bool:
-    match value:
-        case str():
-            return "\x00" in value
-        case dict():
-            return any(_holds_null(key) or _holds_null(inner) for key, inner in value.items())
-        case list():
-            return any(map(_holds_null, value))
-        case _:
-            return False
 
 
 def _model(envelope: Envelope, data: bytes) -> EventModel:

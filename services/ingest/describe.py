@@ -11,7 +11,7 @@ from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from services.ingest.content import BATCH, JSON, NDJSON, STRUCTURED
-from services.ingest.endpoint import PATH, EventsEndpoint
+from services.ingest.endpoint import PATH, Answer, EventsEndpoint
 from services.operation.problems import MEDIA_TYPE
 
 type Schema = dict[str, Any]
@@ -213,15 +213,17 @@ def router(endpoint: EventsEndpoint) -> APIRouter:
 
         The same (source, id) again says `duplicate`; with other content it is refused.
         """
-        answer = await endpoint.answer(request.scope, request.receive)
-        if answer is None:
-            return Response(status_code=400)
-        headers = {name.decode(): value.decode() for name, value in answer.headers}
-        return Response(
-            answer.body,
-            status_code=answer.status,
-            headers=headers,
-            media_type=answer.media_type.decode(),
-        )
+        return _response(await endpoint.answer(request.scope, request.receive))
 
     return pages
+
+
+def _response(answer: Answer | None) -> Response:
+    if answer is None:
+        return Response(status_code=400)
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        headers={name.decode(): value.decode() for name, value in answer.headers},
+        media_type=answer.media_type.decode(),
+    )

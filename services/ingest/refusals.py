@@ -234,6 +234,12 @@ def _sentence(rejected: Rejected) -> Text:
             return Text(
                 f"ไม่มีทะเบียนศูนย์ {centre} ในวันที่ {day}", f"{centre} was not registered on {day}"
             )
+        case _:
+            return _sentence_of_place(rejected)
+
+
+def _sentence_of_place(rejected: Rejected) -> Text:
+    match rejected:
         case entitlement.ProvinceUnknown(province=province, day=day):
             return Text(
                 f"ไม่มีจังหวัด {province} ในวันที่ {day}",
@@ -243,6 +249,12 @@ def _sentence(rejected: Rejected) -> Text:
             return Text(
                 f"{centre} รายงานได้เฉพาะ {province}", f"{centre} speaks about {province} alone"
             )
+        case _:
+            return _sentence_of_original(rejected)
+
+
+def _sentence_of_original(rejected: Rejected) -> Text:
+    match rejected:
         case entitlement.OriginalNotNamed(type=type_):
             return Text(
                 f"{type_} ต้องระบุ originalid ของเหตุการณ์เดิม",
@@ -272,6 +284,18 @@ def _sentence_of_signature(rejected: Rejected) -> Text:
                 f"What was signed is not this event ({part}): sign the attributes and the bytes of "
                 "data that you send",
             )
+        case signatures.AttributesNotCovered(attributes=attributes):
+            names = ", ".join(attributes)
+            return Text(
+                f"ลายมือชื่อต้องครอบคลุม {names}: ใส่ใน signedextattrs",
+                f"The signature must cover {names}: name them in signedextattrs",
+            )
+        case _:
+            return _sentence_of_key(rejected)
+
+
+def _sentence_of_key(rejected: Rejected) -> Text:
+    match rejected:
         case signatures.KeyUnknown(centre=centre):
             return Text(
                 f"keyid ไม่ใช่กุญแจของ {centre}", f"The signature names no key registered of {centre}"
@@ -283,12 +307,6 @@ def _sentence_of_signature(rejected: Rejected) -> Text:
             )
         case signatures.KeyRevoked(key_id=key_id):
             return Text(f"กุญแจ {key_id} ถูกเพิกถอน", f"The key {key_id} is revoked: use another")
-        case signatures.AttributesNotCovered(attributes=attributes):
-            names = ", ".join(attributes)
-            return Text(
-                f"ลายมือชื่อต้องครอบคลุม {names}: ใส่ใน signedextattrs",
-                f"The signature must cover {names}: name them in signedextattrs",
-            )
         case _:
             return Text("กฎไม่อนุญาต", "A rule refuses it")
 

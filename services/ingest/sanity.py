@@ -11,6 +11,7 @@ from typing import Any
 
 import jiter
 
+from schemas.null_character import holds_null_character
 from services.ingest.refusals import (
     MALFORMED,
     NULL_CHARACTER,
@@ -38,7 +39,7 @@ def whole(raw: bytes) -> object:
         raise malformed(str(unreadable)) from None
     _check_numbers((content,))
     # The parser has refused raw null characters already; an escaped one begins like this.
-    if _NULL_ESCAPE in raw and _holds_null(content):
+    if _NULL_ESCAPE in raw and holds_null_character(content):
         raise Problem(
             NULL_CHARACTER,
             Text("ลบ \\u0000 ออกจากข้อความ", "Leave \\u0000 out: no text of the network holds it"),
@@ -81,15 +82,3 @@ def _out_of_range() -> Problem:
         NUMBER_OUT_OF_RANGE,
         Text("ส่งตัวเลขในช่วงของ double", "Send numbers in the range of a double"),
     )
-
-
-def _holds_null(value: object) -> bool:
-    match value:
-        case str():
-            return "\x00" in value
-        case dict():
-            return any(_holds_null(key) or _holds_null(inner) for key, inner in value.items())
-        case list():
-            return any(map(_holds_null, value))
-        case _:
-            return False
