@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.identity.issuer import KEY_FILE, Issuer, IssuerRefused
+from services.identity.identity import Identity
+from services.identity.issuer import KEY_FILE, Issuer, IssuerRefused, verifier_of
 from services.operation.settings import Settings
 
 
@@ -25,3 +26,22 @@ def test_the_key_stays_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert Issuer.open(settings).jwks() == Issuer.open(settings).jwks()
     assert [file.name for file in tmp_path.iterdir()] == [KEY_FILE]
     assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+
+
+def test_another_issuer_makes_no_key_in_the_home(tmp_path: Path) -> None:
+    for elsewhere in (
+        Settings(home=tmp_path, issuer="https://id.example"),
+        Settings(home=tmp_path, issuer="urn:other", jwks_url="https://id.example/certs"),
+    ):
+        assert not elsewhere.has_embedded_issuer
+        verifier_of(elsewhere)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_belongs_to_one_identity_and_one_key(tmp_path: Path) -> None:
+    ours, others = (Issuer.open(Settings(home=tmp_path / name)) for name in ("a", "b"))
+    secret = ours.client_secret(Identity("pm"))
+    assert ours.knows(Identity("pm"), secret)
+    assert Issuer.open(Settings(home=tmp_path / "a")).knows(Identity("pm"), secret)
+    assert not ours.knows(Identity("opdc"), secret)
+    assert not others.knows(Identity("pm"), secret)

@@ -119,3 +119,16 @@ def test_settings_of_kafka_that_contradict_each_other_are_refused(stated: dict[s
     with pytest.raises(BadSettings, match=r"^KAMKAP_KAFKA_") as refused:
         Settings.from_environment({f"KAMKAP_KAFKA_{name}": value for name, value in stated.items()})
     assert "hunter2" not in str(refused.value)
+
+
+def test_names_have_commas_between_them() -> None:
+    stated = Settings.from_environment({"KAMKAP_CLIENTS": " portal, batch,,"})
+    assert stated.clients == ("portal", "batch")
+
+
+@pytest.mark.parametrize(
+    "origin", ["kamkap.example", "https://kamkap.example/", "https://a@b.example", "https://a?b"]
+)
+def test_an_origin_is_a_scheme_and_a_host(origin: str) -> None:
+    with pytest.raises(BadSettings, match="KAMKAP_PUBLIC_ORIGIN"):
+        Settings.from_environment({"KAMKAP_PUBLIC_ORIGIN": origin})
