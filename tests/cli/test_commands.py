@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from services.cli.running import IN_THE_WAY, is_in_the_way
 from services.identity.identity import Identity
-from services.identity.issuer import verifier_of
+from services.identity.issuer import Issuer, verifier_of
 from services.operation.settings import Settings
 
 COMMANDS = (
@@ -53,6 +53,13 @@ async def test_a_token_is_alone_on_stdout_and_believed(tmp_path: Path) -> None:
     verifier = verifier_of(Settings(home=tmp_path))
     speaker = await verifier.verify(done.stdout.strip(), now=datetime.now(UTC))
     assert speaker == Identity("poc", "TH-83")
+
+
+def test_a_systems_secret_is_alone_on_stdout_and_its_identitys_own(tmp_path: Path) -> None:
+    done = kamkap(tmp_path, "client", "poc:TH-83")
+    assert done.returncode == 0
+    issuer = Issuer.open(Settings(home=tmp_path))
+    assert issuer.knows(Identity("poc", "TH-83"), done.stdout.strip())
 
 
 @pytest.mark.parametrize("name", sorted(IN_THE_WAY))

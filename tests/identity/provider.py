@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -96,7 +96,7 @@ async def open_provider(folder: Path) -> AsyncIterator[Provider]:
         await serving
 
 
-def _published(key_id: str, key: rsa.RSAPrivateKey) -> Mapping[str, object]:
+def _published(key_id: str, key: rsa.RSAPrivateKey) -> dict[str, object]:
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
     return {**public, "kid": key_id, "use": "sig"}
 

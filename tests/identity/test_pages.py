@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jwt
@@ -21,6 +22,8 @@ from services.operation.metrics import Metrics
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 
+type Json = Any
+
 PHUKET = Identity("poc", "TH-83")
 
 
@@ -33,12 +36,11 @@ class Served:
         self.metrics = Metrics.new()
         self.client = httpx.AsyncClient(base_url=address)
 
-    async def grant(
-        self, auth: httpx.BasicAuth | None = None, **form: str
-    ) -> tuple[int, dict[str, str]]:
+    async def grant(self, auth: httpx.BasicAuth | None = None, **form: str) -> tuple[int, Json]:
         """What the token endpoint says to this form."""
         found = (await self.client.get("/.well-known/openid-configuration")).json()
-        answer = await self.client.post(found["token_endpoint"], data=form, auth=auth)
+        proof = httpx.USE_CLIENT_DEFAULT if auth is None else auth
+        answer = await self.client.post(found["token_endpoint"], data=form, auth=proof)
         assert answer.headers["cache-control"] == "no-store"
         return answer.status_code, answer.json()
 

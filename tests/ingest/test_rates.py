@@ -16,8 +16,7 @@ FOUR = Rate("events", quota=4)
 def metered(doorway: Doorway, seconds: Callable[[], float]) -> Doorway:
     """The same doorway behind a rate of four events a minute."""
     endpoint = replace(doorway.ingest.endpoint, meter=Meter(FOUR), seconds=seconds)
-    # The endpoint is typed as bare ASGI, which it is.
-    transport = httpx.ASGITransport(endpoint)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(endpoint)
     client = httpx.AsyncClient(transport=transport, base_url="http://door")
     return replace(doorway, client=client)
 
