@@ -62,6 +62,49 @@ async def test_the_tsunamis_numbers_are_right_at_every_hour_and_as_they_were_kno
     assert wrong == []
 
 
+async def test_what_changed_between_two_reports_of_the_tsunami_and_what_was_corrected(
+    system: System,
+) -> None:
+    """Later reports are news; the disaster department's cleaned list of 3 January puts right."""
+    by_night = await changed_figures(system, "2004-12-27T00:00:00+07:00", KNOWN)
+    assert by_night["dead", "TH", "/centres/press/the-nation"] == ("changed", 198, 198)
+    assert by_night["dead", "TH", "/centres/doc/moi.ddpm"] == ("new", None, 392)
+    assert by_night["dead", "TH-83", "/centres/doc/moi.ddpm"] == ("new", None, 130)
+    assert "corrected" not in {kind for kind, *_ in by_night.values()}
+
+    cleaned = await changed_figures(
+        system, "2005-01-02T00:00:00+07:00", "2005-01-03T08:00:00+07:00", "2005-01-02"
+    )
+    department = "/centres/doc/moi.ddpm"
+    assert cleaned["missing", "TH", department] == ("corrected", 6479, 3810)
+    assert cleaned["injured", "TH", department] == ("corrected", 10469, 8457)
+
+
+async def changed_figures(
+    system: System, known: str, later: str, as_of: str | None = None
+) -> dict[tuple[str, str, str], tuple[Json, ...]]:
+    """Kind and both values of what changed, by figure, place and source; of one moment if named."""
+    earlier = {"from_known_at": known} if as_of else {"since": known}
+    found = await system.ask(
+        "/v1/changes",
+        **earlier,
+        known_at=later,
+        as_of=as_of or later,
+        archive_revision=1,
+        limit=500,
+    )
+    assert found["next"] is None
+    return {
+        (item["figure"], item["place"], item["source"]): (
+            item["kind"],
+            item["before"] and item["before"]["value"],
+            item["after"] and item["after"]["value"],
+        )
+        for item in found["items"]
+        if item["about"] == "figure"
+    }
+
+
 async def test_an_answer_from_before_the_opening_stays_through_another_import(
     system: System,
 ) -> None:
