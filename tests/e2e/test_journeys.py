@@ -131,3 +131,14 @@ async def covered(system: System, id_: str, position: str) -> str:
                 moment: str = found["accepted_at"]
                 return moment
             await asyncio.sleep(0.05)
+
+
+async def test_an_operator_has_what_was_set_aside_tried_again(system: System) -> None:
+    bearer = {"Authorization": f"Bearer {system.token('operator')}"}
+    answer = await system.client.post("/v1/quarantine/retry", headers=bearer)
+    assert answer.status_code == 200, answer.text
+    refused = answer.json()["outcome"]["refused"]
+    listed = (await system.ask("/v1/quarantine", "operator"))["items"]
+    # What a door refused from an inbox is listed too, and is its centre's to send again.
+    own = [one["kind"] for one in listed if not one["of"].startswith("inbox.")]
+    assert refused == {kind: own.count(kind) for kind in ("unreadable", "parked")}
