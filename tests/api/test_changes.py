@@ -330,3 +330,61 @@ async def test_an_earlier_end_that_is_none_is_refused_by_name(
 ) -> None:
     response = await country.get(OF_ALL, **query)
     assert (response.status_code, response.json()["parameter"]) == (400, parameter)
+
+
+@pytest.mark.parametrize("identity", ["pm", "deputy:a"])
+async def test_the_changes_make_the_second_situation_of_the_first(
+    country: Country, identity: str
+) -> None:
+    """Between any two of several moments, and of two knowings."""
+    await country.tell(opened("flood", PHUKET), said(dead=20, injured=3, minutes=1, id="typo"))
+    first = await country.tick()
+    await country.tell(
+        said(dead=21, minutes=12),
+        said(dead=9, source=PRESS, minutes=8),
+        said(missing=1, source=DISASTERS, minutes=-3, id="mistake"),
+        opened("fire", PHUKET, minutes=6),
+        said(incident="fire", households=2, minutes=7),
+        corrected("typo", dead=2, households=7),
+        withdrawn("mistake", source=DISASTERS),
+    )
+    second = await country.tick()
+    ends = [
+        {"as_of": after_noon(minutes), "known_at": tick.time.isoformat()}
+        for tick in (first, second)
+        for minutes in (-5, 3, 10, 20)
+    ]
+    seen = [await shown_in(country, identity, end) for end in ends]
+    for nth, earlier in enumerate(ends):
+        for later in range(nth, len(ends)):
+            if ends[later]["as_of"] < earlier["as_of"]:
+                continue
+            asked = {f"from_{name}": value for name, value in earlier.items()}
+            items = await changes(country, OF_PHUKET, identity, **ends[later], **asked)
+            assert applied_to(seen[nth], items) == seen[later]
+
+
+type Shown = dict[tuple[str, str, str], tuple[Json, bool]]
+
+
+async def shown_in(country: Country, identity: str, end: dict[str, Json]) -> Shown:
+    """What every source says in the situation of Phuket, and whether it is what is shown."""
+    situation = await country.ask(f"/v1/provinces/{PHUKET}/situation", identity, **end)
+    return {
+        (incident["id"], name, one["source"]): (one["value"], one["source"] == figure["source"])
+        for incident in situation["incidents"]
+        for name, figure in incident["figures"].items()
+        for one in figure["sources"]
+    }
+
+
+def applied_to(shown: Shown, items: list[Json]) -> Shown:
+    """The figures with what changed put in their place."""
+    made = dict(shown)
+    for item in (item for item in items if item["about"] == "figure"):
+        key, after = (item["incident"], item["figure"], item["source"]), item["after"]
+        if after is None:
+            del made[key]
+        else:
+            made[key] = (after["value"], after["shown"])
+    return made
