@@ -32,7 +32,7 @@ READS = sorted(
     route.path_format
     for router in ROUTERS
     for route in router.routes
-    if isinstance(route, APIRoute) and "GET" in route.methods
+    if isinstance(route, APIRoute) and "GET" in (route.methods or ())
 )
 PAIR: dict[str, Json] = {"as_of": "2024-09-01T12:30:00+07:00", "known_at": "2026-01-01T00:00:00Z"}
 
