@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
@@ -17,13 +18,18 @@ from bench import country
 from bench.measuring import Row, Run, interleaved
 from bench.network import Network, Servers, network_of
 from bench.size import Size
-from schemas.envelope import STATUS_TOPIC, Envelope, to_headers
+from schemas.envelope import STATUS_TOPIC, Envelope, header_texts, to_headers
 from services.embedded.postgres import OWNER
 from services.eventlog.homes import EMBEDDED
 from services.eventlog.log import Message
 from services.eventlog.store import Decision, DecisionStore, NewEvent
 
 REACH = "8 × eventsourcing"
+BARE_ROWS = 500
+_BARE = """
+INSERT INTO bare SELECT n, 'stream', n, '/network', id, headers, data
+FROM unnest($1::int[], $2::text[], $3::text[], $4::bytea[]) AS e (n, id, headers, data)
+"""
 _numbers = itertools.count(1)
 
 
@@ -76,7 +82,43 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
                             "its table lock and version check on"
                         ),
                     )
+            shape = Shape(8, 100, size.append_events * 8)
+            bare = await _bare(network, shape)
+            pair = await interleaved(bare, _to_peer(recorder, shape), runs=size.runs)
+            yield pair.row(
+                "no log at all: bare INSERTs, 8 × 100",
+                EMBEDDED,
+                reach="what 8 × would have to beat",
+                unit="events/s",
+                conditions=(
+                    "the rows of the decision store into a table with its three unique indexes, by "
+                    f"INSERT … SELECT unnest of {BARE_ROWS} rows ready in memory, one connection, "
+                    "no version check, no position, no notification; fsync on; peer as above"
+                ),
+            )
         await store.close()
+
+
+async def _bare(network: Network, shape: Shape) -> Run:
+    """What Postgres and the driver take for the same rows when nobody asks anything of them."""
+    connection = await network.pool.acquire()
+    await connection.execute("CREATE TABLE bare (LIKE decisions.events INCLUDING ALL)")
+
+    async def run() -> float:
+        new = [_envelope("/network") for _ in range(shape.appended)]
+        columns = (
+            [next(_numbers) for _ in new],
+            [event.id for event in new],
+            [msgspec.json.encode(header_texts(event)).decode() for event in new],
+            [_data() for _ in new],
+        )
+        began = time.perf_counter()
+        for first in range(0, shape.appended, BARE_ROWS):
+            some = slice(first, first + BARE_ROWS)
+            await connection.execute(_BARE, *(column[some] for column in columns))
+        return shape.appended / (time.perf_counter() - began)
+
+    return run
 
 
 def _to_log(network: Network, shape: Shape) -> Run:

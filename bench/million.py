@@ -63,15 +63,26 @@ class Watch:
 
 
 async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
-    """Memory first, then the rebuild of what was taken in."""
+    """What taking in holds, then the rebuild of what was taken in."""
     async with network_of(servers) as network:
         processes = {name: await network.start(name) for name in _PROCESSES}
-        door = processes["services.ingest"]
-        tokens = {centre: network.token(centre) for centre in country.CENTRES}
-        await sending(Plan(door.port, 2, EVENTS, "first", tokens, connections=1))
-        yield await _taken(network, size, door.port, tokens)
-        yield await _large_bodies(door, tokens)
+        tokens = await _warm(network, processes["services.ingest"])
+        yield await _taken(network, size, processes["services.ingest"].port, tokens)
         yield await _rebuilt(network, processes["services.api"].port)
+
+
+async def bodies(servers: Servers, _size: Size) -> AsyncIterator[Row]:
+    """What a door holds of large bodies; nothing projects them."""
+    async with network_of(servers) as network:
+        door = await network.start("services.ingest")
+        yield await _large_bodies(door, await _warm(network, door))
+
+
+async def _warm(network: Network, door: Process) -> dict[str, str]:
+    """The centres' tokens, believed: until the door has the issuer's keys others get a 503."""
+    tokens = {centre: network.token(centre) for centre in country.CENTRES}
+    await sending(Plan(door.port, 2, EVENTS, "first", tokens, connections=1))
+    return tokens
 
 
 async def _taken(network: Network, size: Size, port: int, tokens: dict[str, str]) -> Row:

@@ -33,9 +33,13 @@ _KEEP_IDENTITY = (
 
 
 async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
-    """Reports a second from the log into rows; then the same by one and by two processes."""
+    """Reports a second from the log into rows."""
     async with network_of(servers) as network, network_of(servers) as plain:
         yield await _against_floor(network, plain, size)
+
+
+async def by_two(servers: Servers, size: Size) -> AsyncIterator[Row]:
+    """The same by one and by two processes."""
     one = await _processes(servers, size, 1)
     two = await _processes(servers, size, 2)
     yield Row(

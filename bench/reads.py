@@ -34,7 +34,7 @@ class Cost:
 
 
 async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
-    """Latency at one length of history; rows and buffers at that and at five times it."""
+    """Latency at one length of history."""
     async with network_of(servers) as network:
         await grow(network.pool, before=0, events=size.history)
         gateway = await network.start("services.api")
@@ -43,7 +43,12 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             await network.start(module)
         await network.caught_up(seconds=30)
         yield await _latency(network, size, gateway.port, door.port)
-        await network.stop_processes()
+
+
+async def growth(servers: Servers, size: Size) -> AsyncIterator[Row]:
+    """Rows and buffers at one length of history and at five times it."""
+    async with network_of(servers) as network:
+        await grow(network.pool, before=0, events=size.history)
         short = await _cost(network)
         await grow(network.pool, before=size.history, events=size.history * LONGER)
         long = await _cost(network)

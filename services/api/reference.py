@@ -5,13 +5,13 @@ remembered is still what it holds.
 """
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 
-from schemas.envelope import DECISIONS_SLOT
 from schemas.events.order import TenureRegistered
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
 from services.api.database import Connection, Row, fetch
@@ -23,6 +23,7 @@ from services.readmodels.registry_reader import entries_of
 # A registry of the whole state is some megabytes, a day of it some hundred kilobytes.
 _REMEMBERED = 8
 _DAYS = 16
+_STATES = 2
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 _STATE = """
@@ -36,13 +37,29 @@ FROM (SELECT count(*) AS entries, max(position) AS last_entry FROM registry.entr
 """
 
 
+# Everything whose being known changes what `_read` reads: facts, their originals, their versions.
+_STEPS = """
+WITH facts AS (
+    SELECT slot, position, root_slot, root_position, accepted_at FROM registry.entries
+    UNION ALL
+    SELECT slot, position, root_slot, root_position, accepted_at FROM oversight.orders
+    UNION ALL
+    SELECT slot, position, root_slot, root_position, accepted_at FROM oversight.assignments
+    UNION ALL
+    SELECT slot, position, root_slot, root_position, accepted_at FROM events.versions
+    WHERE root_slot = 64
+)
+SELECT slot, position, accepted_at FROM facts
+UNION SELECT root_slot, root_position, NULL FROM facts
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """How far a transaction sees: the next position of every slot, and which reference data."""
 
     progress: tuple[int, ...]
     reference: tuple[int | None, ...]
-    versions: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,35 @@ async def snapshot(connection: Connection) -> Snapshot:
     """How far this transaction sees."""
     (row,) = await fetch(connection, _STATE, {})
     progress, *numbers = row.values()
-    return Snapshot(tuple(progress), tuple(numbers), row.versions)
+    return Snapshot(tuple(progress), tuple(numbers))
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The places and the moments at which what is known of reference data changes."""
+
+    places: Mapping[int, Sequence[int]]
+    """Positions by slot, ascending."""
+    moments: Sequence[datetime]
+
+    def before(self, known: Known) -> tuple[object, ...]:
+        """The same for everything that is known at the same step, so that one reading serves."""
+        match known:
+            case Live():
+                return ()
+            case Cut(ends=ends):
+                return tuple(bisect_left(at, ends[slot]) for slot, at in self.places.items())
+            case Archive(time=time, revision=revision):
+                return (bisect_right(self.moments, time), revision)
+
+
+async def _steps(connection: Connection) -> _Steps:
+    rows = await fetch(connection, _STEPS, {})
+    places: dict[int, set[int]] = {}
+    for row in rows:
+        places.setdefault(row.slot, set()).add(row.position)
+    moments = {row.accepted_at for row in rows if row.accepted_at is not None}
+    return _Steps({slot: sorted(at) for slot, at in sorted(places.items())}, sorted(moments))
 
 
 class ReferenceCache:
@@ -94,11 +139,13 @@ class ReferenceCache:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[object, ...], Reference] = OrderedDict()
+        self._steps: OrderedDict[tuple[int | None, ...], _Steps] = OrderedDict()
         self._reading = asyncio.Lock()
 
     async def at(self, connection: Connection, seen: Snapshot, known: Known) -> Reference:
         """The reference data that were known, as this transaction sees them."""
-        key = (*seen.reference, *_key(seen, known))
+        steps = self._steps.get(seen.reference) or await self._steps_of(connection, seen)
+        key = (*seen.reference, type(known), *steps.before(known))
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
@@ -110,16 +157,13 @@ class ReferenceCache:
                     self._known.popitem(last=False)
             return self._known[key]
 
-
-def _key(seen: Snapshot, known: Known) -> tuple[object, ...]:
-    match known:
-        case Live():
-            return ()
-        case Cut(ends=ends):
-            # Decisions lie in one slot; only what a centre corrects of them lies elsewhere.
-            return ends if seen.versions else (ends[DECISIONS_SLOT],)
-        case Archive(time=time, revision=revision):
-            return (time, revision)
+    async def _steps_of(self, connection: Connection, seen: Snapshot) -> _Steps:
+        async with self._reading:
+            if seen.reference not in self._steps:
+                self._steps[seen.reference] = await _steps(connection)
+                if len(self._steps) > _STATES:
+                    self._steps.popitem(last=False)
+            return self._steps[seen.reference]
 
 
 async def _read(connection: Connection, moment: Moment) -> Reference:

@@ -119,7 +119,7 @@ class PostgresLog:
             rows = await self._pool.fetch(_TOPICS, prefix, timeout=_ANSWER_SECONDS)
         except LOST as away:
             raise LogUnavailable(f"the log in Postgres is away: {away!r}") from away
-        return dict(rows)
+        return {row["name"]: row["count"] for row in rows}
 
     def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         return PostgresReader(self._pool, self._news, topic, offsets)

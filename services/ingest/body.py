@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import zstandard
@@ -127,13 +128,17 @@ async def read_body(receive: Receive, content: Content, share: Share, *, pace: P
     body = await _received(receive, share, pace)
     if content.coding == "identity":
         return body
-    return b"".join(_decompressed(body, content.coding, share))
+    whole = BytesIO()
+    for piece in _decompressed(body, content.coding, share):
+        whole.write(piece)
+    return whole.getvalue()
 
 
 async def _received(receive: Receive, share: Share, pace: Pace) -> bytes:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    chunks: list[bytes] = []
+    # Grows in place and hands over what it holds: pieces joined would be the body twice.
+    whole = BytesIO()
     received = 0
     while True:
         try:
@@ -148,9 +153,9 @@ async def _received(receive: Receive, share: Share, pace: Pace) -> bytes:
             if received > MAX_BODY_BYTES:
                 raise _too_large()
             share.take(len(chunk))
-            chunks.append(chunk)
+            whole.write(chunk)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return whole.getvalue()
 
 
 def _decompressed(body: bytes, coding: str, share: Share) -> Iterator[bytes]:

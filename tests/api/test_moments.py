@@ -260,6 +260,12 @@ async def test_before_the_opening_an_archive_says_what_was_known(country: Countr
     later = (then + timedelta(hours=10)).isoformat()
     assert await known(known_at=later, archive_revision=1) == ("1", {"dead": 5})
 
+    # The registry was the same at every one of these hours, and is read once for all of them.
+    with country.counting_statements() as statements:
+        for hour in range(20):
+            await known(known_at=(then + timedelta(hours=4, minutes=hour)).isoformat())
+    assert not [text for text, _ in statements if "oversight.assignments" in text]
+
 
 def complete(revision: int) -> Json:
     return registered(
