@@ -83,7 +83,8 @@ def _complete(operation: Document) -> None:
         response["headers"] = response.get("headers", {}) | _RATE_HEADERS | waiting
     example = example_of(operation["operationId"])
     if example is not None:
-        responses["200"]["content"]["application/json"]["example"] = example
+        success = next(status for status in responses if status.startswith("2"))
+        responses[success]["content"]["application/json"]["example"] = example
     # A parameter that is not valid is 400 here; the framework documents 422 of its own accord.
     if "HTTPValidationError" in json.dumps(responses.get("422", {})):
         del responses["422"]

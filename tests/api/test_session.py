@@ -71,7 +71,8 @@ class Gate:
 async def open_gate(
     home: Path, *, rate: Rate | None = None, public: str | None = None, address: str = HERE
 ) -> AsyncIterator[Gate]:
-    settings, app, metrics = Settings(home=home), FastAPI(), Metrics.new()
+    settings, metrics = Settings(home=home), Metrics.new()
+    app = FastAPI(generate_unique_id_function=lambda route: route.name)
     gate: Gate
     reception = Reception(
         verifier_of(settings),
@@ -308,3 +309,11 @@ async def test_the_openapi_has_both_ways_in_and_the_rate_everywhere(tmp_path: Pa
         session = document["paths"]["/v1/session"]
         assert session["post"]["security"] == [{"bearer": []}]
         assert session["delete"]["security"] == [{"session": []}]
+
+
+async def test_the_session_has_an_example_of_what_it_answers(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        answer = await gate.ask("POST", path="/v1/session", headers={"Authorization": gate.token()})
+        described = document_of(gate.app)["paths"]["/v1/session"]["post"]["responses"]["201"]
+        example = described["content"]["application/json"]["example"]
+        assert set(example) == set(answer.json())
