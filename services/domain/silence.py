@@ -40,6 +40,17 @@ class Listening:
     listened: float
 
 
+LOOK_BACK_SECONDS = 86_400.0
+"""How far back, on the listening clock, silences are looked for that began and ended unseen."""
+
+_MOST_STEPS = 200
+
+
+def looks_back(shortest_seconds: float) -> float:
+    """How far back the look goes, in steps of the shortest interval: 200 of them at most."""
+    return min(LOOK_BACK_SECONDS, _MOST_STEPS * shortest_seconds)
+
+
 def evolve(hearing: Hearing, event: EventModel) -> Hearing:
     """Apply one recorded fact."""
     match event:
@@ -74,6 +85,15 @@ def hear_again(hearing: Hearing, centre: str, *, heard_at: datetime) -> list[Eve
     if not hearing.silent or not _is_news(hearing, heard_at):
         return []
     return [CentreHeard(centre=centre, heard_at=heard_at)]
+
+
+def was_silent(deadline: float, before: Listening) -> bool:
+    """Whether the interval ran out before the centre was heard again.
+
+    `before` is the last tick that did not cover what was heard; a tick that does ends the silence
+    before anybody could state it.
+    """
+    return before.listened > deadline
 
 
 def ran_out_at(deadline: float, passed: Listening) -> datetime:

@@ -7,7 +7,7 @@ was so long ago on the listening clock, is found by halving: both only grow with
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import partial
+from functools import cached_property, partial
 
 import asyncpg
 
@@ -55,8 +55,9 @@ ORDER BY s.time DESC, s.position DESC LIMIT 1
 _LIVE = "i.source = c.source AND i.realm = 'actual' AND i.archive_revision IS NULL AND i.slot < 64"
 
 # Per interval one tick is looked up by halving: the last one so long ago, on the listening clock.
-# What lies below its ends was heard, or registered, longer ago than the interval.
-_MISSED = f"""
+# What lies below its ends was heard, or registered, longer ago than the interval. $7 are the ends
+# up to which a centre's last sign of life is looked for.
+_ARMED = f"""
 WITH RECURSIVE expected AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::timestamptz[],
                          $6::bigint[]) AS c (centre, source, slot, registered, begins, seconds)
@@ -84,7 +85,7 @@ WITH RECURSIVE expected AS MATERIALIZED (
       AND (heard.position IS NULL OR heard.position < h.ends[c.slot + 1])
 ), unsaid AS MATERIALIZED (
     SELECT c.*, greatest(c.registered, $10) AS expected FROM late c
-    WHERE coalesce((SELECT word.state FROM ({_WORD}) word), '') <> 'silent'
+    WHERE %s
 ), covering (slot, position, low, high) AS (
     SELECT slot, position, 0::bigint, $8::bigint FROM (
         SELECT slot, heard AS position FROM unsaid WHERE heard IS NOT NULL
@@ -112,6 +113,46 @@ SELECT a.centre, a.slot, a.heard, a.registered, a.seconds + t.listened AS deadli
 FROM armed a
 JOIN eventlog.ticks t ON t.number = greatest(a.heard_tick, a.expected_tick)
 LEFT JOIN eventlog.ticks h ON h.number = a.heard_tick
+"""
+
+_MISSED = _ARMED % f"coalesce((SELECT word.state FROM ({_WORD}) word), '') <> 'silent'"
+
+# Whatever is said of them so far: a silence that was stated is not stated again.
+_ENDED = (
+    _ARMED
+    % f"""EXISTS (
+        SELECT FROM events.identities i WHERE {_LIVE}
+        AND i.position >= ($7::bigint[])[c.slot + 1] AND i.position < ($11::bigint[])[c.slot + 1]
+    )"""
+)
+
+# The first sign of life after these ends, and the last tick that does not cover it.
+_AGAIN = f"""
+SELECT again.position, t.time AS heard_at, before.time, before.listened
+FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS c (source, slot, nth)
+CROSS JOIN LATERAL (
+    SELECT i.position FROM events.identities i
+    WHERE {_LIVE} AND i.position >= ($3::bigint[])[c.slot + 1]
+    ORDER BY i.position LIMIT 1
+) again
+JOIN eventlog.ticks t ON t.number = eventlog.tick_of(c.slot, again.position)
+JOIN eventlog.ticks before ON before.number = t.number - 1
+ORDER BY c.nth
+"""
+
+# The last tick that shows no more than this on the listening clock; both are given bounds.
+_SHOWING = """
+WITH RECURSIVE halving (low, high) AS (
+    SELECT $2::bigint, $3::bigint + 1
+    UNION ALL
+    SELECT CASE WHEN t.listened <= $1 THEN t.number ELSE h.low END,
+           CASE WHEN t.listened <= $1 THEN h.high ELSE t.number END
+    FROM halving h JOIN eventlog.ticks t ON t.number = (h.low + h.high) / 2
+    WHERE h.high - h.low > 1
+)
+SELECT t.number, t.time, t.ends, t.listening, t.listened
+FROM halving h JOIN eventlog.ticks t ON t.number = h.low
+WHERE h.high - h.low = 1
 """
 
 # The first tick at which the listening clock showed more than each deadline.
@@ -163,6 +204,37 @@ class Centre:
     """None: it owes no regular sign of life, or is no centre any more."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """Every registered centre as of one tick, and the position of the network's opening."""
+
+    opening: int
+    centres: Sequence[Centre]
+
+    @cached_property
+    def owing(self) -> tuple[Sequence[object], ...]:
+        """The centres that owe a sign of life, column by column."""
+        owing = [centre for centre in self.centres if centre.seconds is not None]
+        return (
+            [c.centre for c in owing],
+            [c.source for c in owing],
+            [c.slot for c in owing],
+            [c.registered for c in owing],
+            [c.begins for c in owing],
+            [c.seconds for c in owing],
+        )
+
+    @property
+    def shortest_seconds(self) -> float:
+        """The shortest interval of all; a day when nobody has one."""
+        intervals = [c.seconds for c in self.centres if c.seconds is not None]
+        return min(intervals, default=silence.LOOK_BACK_SECONDS)
+
+    def clock(self, tick: Tick) -> tuple[int, float, int]:
+        """What the ticks are asked with: the tick, its listening clock, and the opening."""
+        return tick.number, tick.listened, self.opening
+
+
 @dataclass(frozen=True, slots=True)
 class Armed:
     """A change that is due, and what makes it the same change whoever finds it."""
@@ -179,17 +251,36 @@ async def applied_tick(pool: asyncpg.Pool) -> Tick | None:
     return None if row is None else Tick(**dict(row))
 
 
-async def due_at(pool: asyncpg.Pool, tick: Tick) -> list[Armed]:
-    """Every change that is due at this tick; none before the network's opening."""
+async def expected_at(pool: asyncpg.Pool, tick: Tick) -> Expected | None:
+    """Who is expected to be heard at this tick; None before the network's opening."""
     opening: int | None = await pool.fetchval(_OPENING, tick.ends[DECISIONS_SLOT])
     if opening is None:
-        return []
+        return None
     rows = await pool.fetch(_CENTRES, day_of(tick.time), tick.ends[DECISIONS_SLOT])
-    centres = [_centre(*row) for row in rows]
-    return [*await _returned(pool, tick, centres), *await _missed(pool, tick, centres, opening)]
+    return Expected(opening, [_centre(*row) for row in rows])
 
 
-async def _returned(pool: asyncpg.Pool, tick: Tick, centres: Sequence[Centre]) -> list[Armed]:
+async def looked_back(pool: asyncpg.Pool, tick: Tick, expected: Expected) -> Tick:
+    """The tick after which a timer that begins at this one looks for silences nobody stated."""
+    back = silence.looks_back(expected.shortest_seconds)
+    return await _last_showing(pool, tick.listened - back, first=1, last=tick)
+
+
+async def step_after(pool: asyncpg.Pool, judged: Tick, tick: Tick, expected: Expected) -> Tick:
+    """The next tick to judge, `tick` at the latest: no silence begins and ends between the two."""
+    until = judged.listened + expected.shortest_seconds
+    return await _last_showing(pool, until, first=judged.number + 1, last=tick)
+
+
+async def _last_showing(pool: asyncpg.Pool, listened: float, *, first: int, last: Tick) -> Tick:
+    """The last tick that shows no more than this, from the first to the last at any rate."""
+    (row,) = await pool.fetch(_SHOWING, listened, first, last.number)
+    return Tick(**dict(row))
+
+
+async def returned_at(pool: asyncpg.Pool, tick: Tick, expected: Expected) -> list[Armed]:
+    """Who was said to be silent, and was heard by this tick."""
+    centres = expected.centres
     rows = await pool.fetch(
         _RETURNED,
         [c.centre for c in centres],
@@ -197,34 +288,34 @@ async def _returned(pool: asyncpg.Pool, tick: Tick, centres: Sequence[Centre]) -
         [c.slot for c in centres],
         tick.ends,
     )
-    return [
-        Armed(
-            row["centre"],
-            f"heard/{row['slot']}:{row['position']}",
-            row["heard_at"],
-            partial(silence.hear_again, centre=row["centre"], heard_at=row["heard_at"]),
-        )
-        for row in rows
+    return [_return(row, row["position"], row["heard_at"]) for row in rows]
+
+
+async def missed_at(pool: asyncpg.Pool, tick: Tick, expected: Expected) -> list[Armed]:
+    """Who is silent at this tick, and was not said to be."""
+    rows = await pool.fetch(_MISSED, *expected.owing, tick.ends, *expected.clock(tick))
+    return await _silences(pool, tick, rows)
+
+
+async def ended_by(pool: asyncpg.Pool, judged: Tick, tick: Tick, expected: Expected) -> list[Armed]:
+    """Who was silent after the one tick was judged, and was heard by the other: both changes."""
+    clock = expected.clock(tick)
+    late = await pool.fetch(_ENDED, *expected.owing, judged.ends, *clock, tick.ends)
+    if not late:
+        return []
+    sources = [source_of_centre(CentreId(row["centre"])) for row in late]
+    again = await pool.fetch(_AGAIN, sources, [row["slot"] for row in late], judged.ends)
+    found = [
+        (row, heard)
+        for row, heard in zip(late, again, strict=True)
+        if silence.was_silent(row["deadline"], Listening(heard["time"], heard["listened"]))
     ]
+    silences = await _silences(pool, tick, [row for row, _ in found])
+    returns = [_return(row, heard["position"], heard["heard_at"]) for row, heard in found]
+    return [change for both in zip(silences, returns, strict=True) for change in both]
 
 
-async def _missed(
-    pool: asyncpg.Pool, tick: Tick, centres: Sequence[Centre], opening: int
-) -> list[Armed]:
-    owing = [centre for centre in centres if centre.seconds is not None]
-    rows = await pool.fetch(
-        _MISSED,
-        [c.centre for c in owing],
-        [c.source for c in owing],
-        [c.slot for c in owing],
-        [c.registered for c in owing],
-        [c.begins for c in owing],
-        [c.seconds for c in owing],
-        tick.ends,
-        tick.number,
-        tick.listened,
-        opening,
-    )
+async def _silences(pool: asyncpg.Pool, tick: Tick, rows: Sequence[asyncpg.Record]) -> list[Armed]:
     if not rows:
         return []
     passed = await pool.fetch(_PASSED, [row["deadline"] for row in rows], tick.number)
@@ -232,6 +323,15 @@ async def _missed(
         _silence(row, Listening(at["time"], at["listened"]))
         for row, at in zip(rows, passed, strict=True)
     ]
+
+
+def _return(row: asyncpg.Record, position: int, heard_at: datetime) -> Armed:
+    return Armed(
+        row["centre"],
+        f"heard/{row['slot']}:{position}",
+        heard_at,
+        partial(silence.hear_again, centre=row["centre"], heard_at=heard_at),
+    )
 
 
 def _silence(row: asyncpg.Record, passed: Listening) -> Armed:

@@ -1,8 +1,9 @@
 """The timer of silence: which centres missed their interval, and which are back.
 
 Acts on the last tick whose facts the read models have applied, never on the wall clock: what a tick
-does not cover, or what is not applied yet, is not known to be missing. A handful of statements a
-scan, however many centres there are.
+does not cover, or what is not applied yet, is not known to be missing. Silences that began and
+ended since it last looked are found tick by tick, so what is stated does not depend on when a timer
+ran. A handful of statements a scan, however many centres there are.
 """
 
 import asyncio
@@ -18,8 +19,18 @@ from schemas.envelope import Envelope
 from schemas.events import EventModel
 from services.domain import silence
 from services.eventlog.store import DecisionStore
+from services.eventlog.ticks import Tick
 from services.eventlog.transact import transact
-from services.timers.hearing import Armed, applied_tick, due_at
+from services.timers.hearing import (
+    Armed,
+    applied_tick,
+    ended_by,
+    expected_at,
+    looked_back,
+    missed_at,
+    returned_at,
+    step_after,
+)
 
 SOURCE = "/network/timers"
 POLL_SECONDS = 1.0
@@ -47,6 +58,8 @@ class SilenceTimer:
         self._pool = pool
         self._store = store
         self._scanned = 0
+        self._judged: Tick | None = None
+        """Up to here every silence that ended is stated; None until this timer has looked back."""
 
     async def run(self) -> None:
         """Scan for ever.
@@ -64,11 +77,10 @@ class SilenceTimer:
             tick = await applied_tick(self._pool)
             if tick is None or tick.number == self._scanned:
                 return None
-            due = await due_at(self._pool, tick)
+            made = await self._judge(tick)
         except _NOT_THERE_YET:
             # The projections have not made their tables yet: nobody can be registered.
             return None
-        made = await self._state(due)
         # Only now: a scan that was cut off is done again.
         self._scanned = tick.number
         return Scan(
@@ -77,15 +89,35 @@ class SilenceTimer:
             heard=sum(event.type == "centre.heard.v1" for event in made),
         )
 
+    async def _judge(self, tick: Tick) -> list[EventModel]:
+        """All that happened up to this tick is stated, each centre's changes in their order."""
+        expected = await expected_at(self._pool, tick)
+        if expected is None:
+            return []
+        made = await self._state(await returned_at(self._pool, tick, expected))
+        judged = self._judged or await looked_back(self._pool, tick, expected)
+        while judged.number < tick.number:
+            step = await step_after(self._pool, judged, tick, expected)
+            is_last = step.number == tick.number
+            there = expected if is_last else await expected_at(self._pool, step)
+            if there is not None:
+                made += await self._state(await ended_by(self._pool, judged, step, there))
+            self._judged = judged = step
+        return made + await self._state(await missed_at(self._pool, tick, expected))
+
     async def _state(self, due: Sequence[Armed]) -> list[EventModel]:
         made: list[EventModel] = []
         places = asyncio.Semaphore(_AT_ONCE)
+        by_centre: dict[str, list[Armed]] = {}
+        for armed in due:
+            by_centre.setdefault(armed.centre, []).append(armed)
 
-        async def one(armed: Armed) -> None:
+        async def in_order(changes: Sequence[Armed]) -> None:
             async with places:
-                made.extend(await self._decide(armed))
+                for armed in changes:
+                    made.extend(await self._decide(armed))
 
-        await _all(one(armed) for armed in due)
+        await _all(in_order(changes) for changes in by_centre.values())
         return made
 
     async def _decide(self, armed: Armed) -> Sequence[EventModel]:

@@ -1,124 +1,18 @@
-"""Silence on a virtual clock: ticks are made by hand, so no test waits for time to pass."""
+"""Silence on a virtual clock: who is stated silent, who is heard again, and when."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 
-from schemas.envelope import STATUS_TOPIC
-from schemas.ids import Realm
 from services.eventlog.store import DecisionStore, StoredEvent
-from services.eventlog.ticks import Tick, following
 from services.projections.rebuild import Rebuild
 from services.projections.schemas import ALL
 from services.timers.silence import SOURCE, Scan, SilenceTimer
 from tests.database import Database
-from tests.projections.network import PHANG_NGA, PHUKET, Network, event, open_network
-
-BEGIN = datetime(2026, 10, 15, 5, tzinfo=UTC)
-INTERVAL = 100
-_INSERT = "INSERT INTO eventlog.ticks VALUES ($1, $2, $3, $4, $5)"
-
-
-@dataclass
-class Watch:
-    """A network with a clock of its own, and timers that watch it in their own role."""
-
-    network: Network
-    pool: asyncpg.Pool
-    """Connections as `kamkap_timers`."""
-    store: DecisionStore
-    timer: SilenceTimer
-    last: Tick | None = None
-
-    async def tick(self, seconds: float = 10, *, listening: bool = True) -> Tick:
-        """Time passes, and a tick says how far the log reaches."""
-        ends = await self.network.log.ends(STATUS_TOPIC)
-        ends.append(await self.network.store.next_position())
-        time = self.last.time + timedelta(seconds=seconds) if self.last else BEGIN
-        self.last = following(self.last, time=time, ends=ends, listening=listening)
-        tick = self.last
-        await self.network.pool.execute(
-            _INSERT, tick.number, tick.time, tick.ends, tick.listening, tick.listened
-        )
-        return tick
-
-    async def pass_time(self, seconds: float, *, listening: bool = True) -> None:
-        """A tick every ten seconds, as an idle network has them."""
-        for _ in range(round(seconds / 10)):
-            await self.tick(10, listening=listening)
-
-    async def hear(self, source: str = PHUKET, *, realm: Realm = "actual") -> None:
-        """A sign of life arrives; the next tick covers it."""
-        await self.network.post([event("heartbeat.sent.v1", {}, source=source, realm=realm)])
-
-    async def take_over(self) -> None:
-        """An import brings an event of the centre."""
-        accepted = BEGIN - timedelta(days=900)
-        imported = event("heartbeat.sent.v1", {}, acceptedtime=accepted, archiverevision=1)
-        await self.network.post([imported])
-
-    async def register(self, centre: str = "poc:TH-83", **stated: object) -> None:
-        """A centre is registered."""
-        data = {
-            "centre": centre, "level": "POC", "name_th": "ศูนย์", "source": "test",
-            "reporting_interval_seconds": INTERVAL, **stated,
-        }  # fmt: skip
-        data = {name: value for name, value in data.items() if value is not None}
-        decision = event("centre.registered.v1", data, source="/centres/pmoc")
-        await self.network.decide(f"registry/centres/{centre}", decision)
-
-    async def open(self) -> None:
-        """The network takes events in by itself from now on."""
-        opened = event("network.opened.v1", {"opened_at": BEGIN.isoformat()}, id="opening")
-        await self.network.decide("network/opening", opened)
-
-    async def scan(self, timer: SilenceTimer | None = None) -> Scan | None:
-        """Read models are brought up to date; then the timer looks at the last tick."""
-        await self.publish()
-        return await (timer or self.timer).scan()
-
-    async def publish(self) -> None:
-        while await self.network.relay.publish():
-            pass
-        await self.network.project()
-
-    async def stated(self, centre: str = "poc:TH-83") -> list[tuple[str, datetime]]:
-        """What was stated of the centre, as a reader of the silences sees it."""
-        await self.publish()
-        rows = await self.network.pool.fetch(
-            "SELECT state, since FROM centres.silences WHERE centre = $1 ORDER BY position", centre
-        )
-        return [(row["state"], row["since"]) for row in rows]
-
-
-@asynccontextmanager
-async def open_watch(database: Database) -> AsyncIterator[Watch]:
-    async with open_network(database) as network, database.pool("kamkap_timers") as pool:
-        store = DecisionStore(pool)
-        try:
-            yield Watch(network, pool, store, SilenceTimer(pool, store))
-        finally:
-            await store.close()
-
-
-@pytest.fixture
-async def watch(database: Database) -> AsyncIterator[Watch]:
-    """An open network with one registered centre, covered by a first tick."""
-    async with open_watch(database) as watch:
-        await watch.open()
-        await watch.register()
-        await watch.tick()
-        yield watch
-
-
-def at(seconds: float) -> datetime:
-    return BEGIN + timedelta(seconds=seconds)
+from tests.projections.network import PHANG_NGA
+from tests.timers.watch import BEGIN, INTERVAL, Watch, at, open_watch
 
 
 async def test_a_missed_interval_is_stated_once_with_when_it_ran_out(watch: Watch) -> None:
@@ -264,15 +158,6 @@ async def test_time_in_which_the_network_did_not_listen_counts_against_nobody(
     assert await watch.stated() == [("silent", resumed)]
 
 
-async def test_when_the_timer_was_away_the_silence_begins_when_the_interval_ran_out(
-    watch: Watch,
-) -> None:
-    await watch.pass_time(3 * INTERVAL)
-    await watch.pass_time(INTERVAL, listening=False)
-    await watch.scan()
-    assert await watch.stated() == [("silent", at(INTERVAL))]
-
-
 async def test_an_imported_event_neither_arms_nor_ends_a_silence(watch: Watch) -> None:
     await watch.take_over()
     await watch.tick()
@@ -396,6 +281,7 @@ async def test_a_scan_takes_as_many_statements_for_many_centres_as_for_one(
     counts: list[int] = []
     async with open_watch(database) as watch:
         await watch.open()
+        await watch.tick()
         for nth in range(25):
             await watch.register(f"poc:TH-{nth + 10}")
             if nth in (0, 24):
@@ -437,8 +323,11 @@ async def test_whatever_happens_when_each_change_is_stated_once(watch: Watch) ->
         elif unheard > INTERVAL and not silent:
             expected.append("silent")
             silent = True
-        timers = [SilenceTimer(watch.pool, watch.store) for _ in range(chance.choice((1, 1, 2)))]
-        await watch.publish()
-        await asyncio.gather(*(timer.scan() for timer in timers))
+        # Sometimes every timer is away for long, and what they find is the past.
+        if chance.random() < 0.2:
+            timers = [SilenceTimer(watch.pool, watch.store) for _ in range(chance.choice((1, 2)))]
+            await watch.publish()
+            await asyncio.gather(*(timer.scan() for timer in timers))
+    await watch.scan(SilenceTimer(watch.pool, watch.store))
     assert [state for state, _ in await watch.stated()] == expected
     assert len(expected) > 4
