@@ -4,7 +4,7 @@ import gzip
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from schemas.ids import centre_of_source
 from services.agent.archive import events_of
 from services.cli.bar import progress_bar
+from services.cli.signer import Signer
 from services.identity.identity import Identity
 from services.identity.issuer import Issuer
 from services.operation.settings import Settings
@@ -89,12 +90,27 @@ class Door:
     address: str
     token: str | None
     issuer: Issuer | None
+    signer: Signer | None = None
 
     @classmethod
-    def named(cls, settings: Settings, *, token: str | None, address: str | None) -> "Door":
+    def named(
+        cls,
+        settings: Settings,
+        *,
+        token: str | None,
+        address: str | None,
+        signer: Signer | None = None,
+    ) -> "Door":
         """The door at this address or of this machine; without a token, as each event's centre."""
         where = address or f"http://{settings.host}:{settings.port}"
-        return cls(where, token, Issuer.open(settings) if token is None else None)
+        return cls(where, token, Issuer.open(settings) if token is None else None, signer)
+
+    def sealed(self, lines: Iterator[tuple[str, Line]]) -> Iterator[tuple[str, Line]]:
+        """The lines as they are sent: signed, when there is a key to sign with."""
+        if self.signer is None:
+            return lines
+        sign = self.signer.sign
+        return ((source, replace(line, content=sign(line.content))) for source, line in lines)
 
     def token_for(self, source: str) -> str | None:
         """A token that may speak for the source; None when it is no centre and none was given."""
@@ -124,7 +140,7 @@ async def send_files(door: Door, files: Sequence[Path], report: Report, bar: Pro
     async with httpx.AsyncClient(base_url=door.address, timeout=_ANSWER_SECONDS) as client:
         for file in files:
             task = bar.add_task(file.name, total=None)
-            for source, lines in batches(lines_of(file)):
+            for source, lines in batches(door.sealed(lines_of(file))):
                 if token := door.token_for(source):
                     await _send(client, lines, {"Authorization": f"Bearer {token}"}, report)
                 else:

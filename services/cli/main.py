@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli import key_commands
+
 app = typer.Typer(
     name="kamkap",
     help="กำกับ: ระบบกำกับและติดตามศูนย์ปฏิบัติการ · Oversight of a country's operations centres.",
@@ -14,6 +16,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(key_commands.app, name="key")
 
 Files = Annotated[
     list[Path], typer.Argument(exists=True, readable=True, help="NDJSON หรือ CSV · NDJSON or CSV")
@@ -101,15 +105,36 @@ def load(
     ] = False,
     token: Annotated[str | None, typer.Option(help="โทเค็นของศูนย์ · the centre's token")] = None,
     address: Annotated[str | None, typer.Option("--to", help="ที่อยู่ · base address")] = None,
+    sign: Annotated[Path | None, typer.Option(help="ลงลายมือชื่อด้วยกุญแจ · sign with a key")] = None,
 ) -> None:
     """ส่งเหตุการณ์ผ่านประตูสาธารณะ · Send events through the public door."""
     from services.cli.load import Door, run_load
     from services.cli.running import end, tool_settings
+    from services.cli.signer import Signer
     from services.cli.take_over import run_import
 
     if archive:
         end(lambda: run_import(tool_settings(), files))
-    end(lambda: run_load(Door.named(tool_settings(), token=token, address=address), files))
+
+    async def run() -> int:
+        signer = None if sign is None else Signer.open(sign)
+        door = Door.named(tool_settings(), token=token, address=address, signer=signer)
+        return await run_load(door, files)
+
+    end(run)
+
+
+@app.command()
+def verify(
+    event: Annotated[
+        Path, typer.Argument(help="เหตุการณ์ · as GET /v1/events answered", exists=True)
+    ],
+    keys: Annotated[Path, typer.Argument(help="กุญแจ · as GET /v1/keys answered", exists=True)],
+) -> None:
+    """ตรวจลายมือชื่อของเหตุการณ์ · Check an event's signature (deploy/verify/verify.py, by itself)."""
+    from deploy.verify.verify import main
+
+    sys.exit(main(str(event), str(keys)))
 
 
 @app.command()

@@ -18,7 +18,7 @@ from services.operation.settings import Settings
 
 COMMANDS = (
     "up", "ingest", "projections", "timers", "api", "relay", "load", "token", "rebuild", "lag",
-    "backup", "restore", "migrate", "settings", "secret",
+    "backup", "restore", "migrate", "settings", "secret", "key", "verify",
 )  # fmt: skip
 
 
