@@ -134,6 +134,8 @@ def create_app(
         version="1",
         summary="Oversight of a country's operations centres, at any moment.",
         redoc_url=None,
+        # Behind a proxy it would lead from https to http.
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.resources = gateway.resources

@@ -50,7 +50,7 @@ class Reception:
             Problem: 400 for a token in the address; 401 for nobody who is believed; 403 for another
                 page's request; 429 above the rate; 503 when the issuer's keys are not known.
         """
-        with problems.counted(self.metrics):
+        with problems.Counted(self.metrics):
             _refuse_token_in_address(request)
             if "authorization" in request.headers:
                 identity = (await self._believed(request)).identity
@@ -65,7 +65,7 @@ class Reception:
         Raises:
             Problem: 400, 401, 429, 503 as for `caller`.
         """
-        with problems.counted(self.metrics):
+        with problems.Counted(self.metrics):
             _refuse_token_in_address(request)
             believed = await self._believed(request)
             self._meter(request, believed.identity)
@@ -77,7 +77,7 @@ class Reception:
         Raises:
             Problem: 400, 401, 403, 429 as for `caller`.
         """
-        with problems.counted(self.metrics):
+        with problems.Counted(self.metrics):
             _refuse_token_in_address(request)
             session = self._session(request)
             self._meter(request, session.identity)

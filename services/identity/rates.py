@@ -8,6 +8,7 @@ Headers: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLi
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 from services.operation.problems import Kind, Problem, Text
@@ -20,7 +21,7 @@ MOST_ACCOUNTS = 65_536
 """So many identities are remembered before those who owe nothing are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rate:
     """So many in so many seconds; `name` is what the headers call it."""
 
@@ -28,7 +29,7 @@ class Rate:
     quota: int
     window_seconds: int = 60
 
-    @property
+    @cached_property
     def policy(self) -> str:
         """The rate as `RateLimit-Policy` has it."""
         return f'"{self.name}";q={self.quota};w={self.window_seconds}'

@@ -116,7 +116,14 @@ class DoorFirst:
 
 def create_app(ingest: Ingest) -> ASGIApp:
     """The door alone, with the pages every process has and its OpenAPI."""
-    app = FastAPI(title="Kamkap, the centres' door", version="1", docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="Kamkap, the centres' door",
+        version="1",
+        docs_url="/docs",
+        redoc_url=None,
+        # Behind a proxy it would lead from https to http.
+        redirect_slashes=False,
+    )
     problems.install(app)
     app.include_router(health.router(ingest.checks, ingest.surroundings.metrics))
     app.include_router(router(ingest.endpoint))

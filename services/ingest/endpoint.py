@@ -27,9 +27,9 @@ from services.ingest.refusals import NONE_TAKEN, not_a_centre
 from services.operation.problems import (
     INTERNAL,
     MEDIA_TYPE,
+    Counted,
     Problem,
     Text,
-    counted,
     unavailable,
 )
 
@@ -135,7 +135,7 @@ class EventsEndpoint:
     async def _taken(self, scope: Scope, receive: Receive) -> Answer:
         now = self.clock()
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        with counted(self.door.metrics):
+        with Counted(self.door.metrics):
             centre = await self._centre(headers, now)
             account = self._account(centre)
         content = content_of(headers)

@@ -5,7 +5,6 @@ English beside it (`title_en`, `detail_en`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -116,14 +115,18 @@ class Problem(Exception):
         )
 
 
-@contextmanager
-def counted(metrics: Metrics) -> Iterator[None]:
+@dataclass(frozen=True, slots=True)
+class Counted:
     """A problem raised meanwhile is counted as somebody who was turned away, and goes on."""
-    try:
-        yield
-    except Problem as problem:
-        metrics.turned_away.labels(problem.reason).inc()
-        raise
+
+    metrics: Metrics
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, Problem):
+            self.metrics.turned_away.labels(error.reason).inc()
 
 
 def unavailable(detail: Text, *, retry_after_seconds: int = 1) -> Problem:

@@ -165,6 +165,11 @@ async def test_what_does_not_exist_is_a_problem_in_thai_and_english(country: Cou
     assert {"title", "title_en"} <= set(response.json())
 
 
+async def test_an_address_with_a_slash_too_many_leads_nowhere(country: Country) -> None:
+    response = await country.get("/v1/provinces/")
+    assert (response.status_code, "location" in response.headers) == (404, False)
+
+
 def validate(country: Country, operation: Json, body: Json) -> None:
     """The body is what the operation's schema says, references and formats included."""
     document = document_of(country.app)
