@@ -354,10 +354,10 @@ def _places(question: Question, incident: Row) -> list[str]:
 
 
 def _item(row: Row, matrix: Matrix) -> dict[str, object]:
-    return {**row, "overseers": _overseers(row, matrix)}
+    return {**row, "overseers": overseers_of(row, matrix)}
 
 
-def _overseers(row: Row, matrix: Matrix) -> list[Overseer]:
+def overseers_of(row: Row, matrix: Matrix) -> list[Overseer]:
     """Everybody in whose field the incident lies, and by which dimension."""
     coordinates: tuple[tuple[Dimension, Sequence[str]], ...] = (
         ("area", row.provinces),

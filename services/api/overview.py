@@ -153,7 +153,7 @@ def _province(facts: Facts, held: Held) -> ProvinceOverview:
         name_th=held.target_name_th,
         name_en=held.target_name_en,
         order=held.order.number,
-        incidents=_open(here),
+        incidents=open_of(here),
         figures=totals_of(facts.grid, cells, facts.precedence),
         latest_report=_latest(facts, cells),
         silent_centres=facts.silent.get(code, []),
@@ -166,14 +166,15 @@ def _totals(facts: Facts) -> OverviewTotals:
     cells = [(code, row.id) for row in facts.incidents for code in row.provinces if code in area]
     return OverviewTotals(
         provinces=len(facts.provinces),
-        incidents=_open(facts.incidents),
+        incidents=open_of(facts.incidents),
         figures=totals_of(facts.grid, cells, facts.precedence),
         silent_centres=sum(len(silent) for silent in facts.silent.values()),
         active_alerts=len(facts.alerts),
     )
 
 
-def _open(rows: Sequence[Row]) -> OpenIncidents:
+def open_of(rows: Sequence[Row]) -> OpenIncidents:
+    """These incidents counted."""
     severities = Counter(row.severity for row in rows if row.severity is not None)
     return OpenIncidents(open=len(rows), by_severity=dict(severities))
 

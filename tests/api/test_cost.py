@@ -30,6 +30,7 @@ STATEMENTS = {
     "/v1/deputies/a/overview": 6,
     "/v1/oversight": 1,
     "/v1/archive": 1,
+    "/v1/overview": 5,
     "/v1/changes": 17,
     "/v1/deputies/a/changes": 17,
     "/v1/provinces/TH-83/changes": 17,
