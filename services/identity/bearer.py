@@ -8,6 +8,8 @@ from services.identity.tokens import Believed, Unbelieved, Verifier
 from services.operation import problems
 from services.operation.problems import Problem, Text
 
+TOKEN_PARAMETER = "access_token"  # noqa: S105 -- the name of RFC 6750, 2.3, not a token
+
 _CHALLENGE = 'Bearer realm="kamkap"'
 _NEEDED = Text("ต้องมีโทเค็นในหัวข้อ Authorization", "A bearer token is needed in Authorization")
 
@@ -54,4 +56,16 @@ def unauthenticated(reason: str, detail: Text = _NEEDED) -> Problem:
         detail,
         headers={"WWW-Authenticate": _CHALLENGE},
         extensions={"reason": reason},
+    )
+
+
+def token_in_address() -> Problem:
+    """400 for a token in the query, whatever else proves the request: it is in logs by now."""
+    return Problem(
+        problems.INVALID_PARAMETER,
+        Text(
+            "ห้ามใส่โทเค็นในที่อยู่ ให้ส่งในหัวข้อ Authorization และขอโทเค็นใหม่",
+            "A token never stands in an address: send it in Authorization, and get a new one",
+        ),
+        extensions={"parameter": TOKEN_PARAMETER, "reason": "TokenInAddress"},
     )

@@ -9,7 +9,12 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from services.identity.bearer import believe, unauthenticated
+from services.identity.bearer import (
+    TOKEN_PARAMETER,
+    believe,
+    token_in_address,
+    unauthenticated,
+)
 from services.identity.identity import Identity
 from services.identity.origin import Origin
 from services.identity.rates import Meter
@@ -23,7 +28,6 @@ from services.operation.requests import ANSWER_HEADERS
 CROSS_SITE = Kind("cross-site", 403, Text("คำขอมาจากหน้าเว็บอื่น", "The request is another page's"))
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_TOKEN_PARAMETER = "access_token"  # noqa: S105 -- the name of RFC 6750, 2.3, not a token
 
 
 def _now() -> datetime:
@@ -140,12 +144,5 @@ async def caller(request: Request, reception: Received) -> Identity:
 
 
 def _refuse_token_in_address(request: Request) -> None:
-    if _TOKEN_PARAMETER in request.query_params:
-        raise Problem(
-            problems.INVALID_PARAMETER,
-            Text(
-                "ห้ามใส่โทเค็นในที่อยู่ ให้ส่งในหัวข้อ Authorization และขอโทเค็นใหม่",
-                "A token never stands in an address: send it in Authorization, and get a new one",
-            ),
-            extensions={"parameter": _TOKEN_PARAMETER, "reason": "TokenInAddress"},
-        )
+    if TOKEN_PARAMETER in request.query_params:
+        raise token_in_address()

@@ -15,7 +15,7 @@ import structlog
 from schemas.ids import CentreId
 from services.eventlog.log import LogUnavailable
 from services.eventlog.position import PositionTokens
-from services.identity.bearer import identify
+from services.identity.bearer import TOKEN_PARAMETER, identify, token_in_address
 from services.identity.rates import Account, Meter
 from services.identity.tokens import Verifier
 from services.ingest.batch import events_of
@@ -39,6 +39,7 @@ type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PATH = "/v1/events"
 
 _JSON = b"application/json"
+_TOKEN_IN_QUERY = f"{TOKEN_PARAMETER}=".encode()
 
 logger = structlog.get_logger()
 
@@ -136,6 +137,8 @@ class EventsEndpoint:
         now = self.clock()
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         with Counted(self.door.metrics):
+            if _TOKEN_IN_QUERY in scope.get("query_string", b""):
+                raise token_in_address()
             centre = await self._centre(headers, now)
             account = self._account(centre)
         content = content_of(headers)

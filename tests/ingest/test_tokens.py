@@ -73,3 +73,20 @@ async def test_a_centre_nobody_registered_states_nothing(doorway: Doorway) -> No
     )
     assert answer.status_code == 403
     assert answer.json()["rule"] == "centre-not-registered"
+
+
+async def test_a_token_in_the_address_is_refused_also_beside_one_in_its_place(
+    doorway: Doorway,
+) -> None:
+    token = doorway.token("poc:TH-83")
+    answer = await doorway.client.post(
+        f"/v1/events?access_token={token}",
+        content=json.dumps(event()),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/cloudevents+json",
+        },
+    )
+    assert (answer.status_code, answer.json()["reason"]) == (400, "TokenInAddress")
+    assert token not in answer.text
+    assert await doorway.stored() == []
