@@ -1,19 +1,42 @@
 """Waiting for the read models after a storm, and asking the oracle."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
 from tests.faults import oracle
-from tests.faults.load import Load
+from tests.faults.load import Answer, Load
 from tests.faults.oracle import Entry, Folded
 from tests.faults.processes import until
 from tests.faults.system import PROVINCES, System
 
 _CATCH_UP_SECONDS = 150
+_JUDGED_ANSWERS = 30
 
 
-async def judge(load: Load) -> str:
+@dataclass(frozen=True)
+class Counted:
+    """What happened while a load went on; a storm that did nothing would prove nothing."""
+
+    requests: int
+    """Requests answered with 202."""
+    acknowledged: int
+    in_log: int
+    with_effect: int
+    duplicates: int
+    contradictions: int
+    """Events sent again, the same or with other content, as clients were told."""
+    refusals: int
+    decisions: int
+    silences: int
+    reads: int
+    judged_reads: int
+    unanswered_reads: dict[str, int]
+
+
+async def judge(load: Load) -> Counted:
     """Everything came back by itself, and the oracle holds; says what it counted."""
     system = load.system
     await until(system.is_ready, what="every process is ready again", seconds=_CATCH_UP_SECONDS)
@@ -28,15 +51,39 @@ async def judge(load: Load) -> str:
         await oracle.tables_equal(connection, folded)
         await oracle.decisions_are_whole(connection, decisions, load.acknowledged.decisions)
         silences = await oracle.silences_alternate(connection)
+        judged = await _judge_answers(connection, load.answers, status)
     finally:
         await connection.close()
     await _compare_answers(system, folded)
-    return (
-        f"{len(load.acknowledged.events)} acknowledged, {len(status)} in the log, "
-        f"{len(folded.firsts)} with effect, {len(folded.conflicts)} conflicts, "
-        f"{load.refusals} refusals, {len(load.acknowledged.decisions)} decisions, "
-        f"{silences} silences, {load.reads} reads"
+    return Counted(
+        requests=load.taken,
+        acknowledged=len(load.acknowledged.events),
+        in_log=len(status),
+        with_effect=len(folded.firsts),
+        duplicates=load.duplicates,
+        contradictions=load.contradictions,
+        refusals=load.refusals,
+        decisions=len(load.acknowledged.decisions),
+        silences=silences,
+        reads=len(load.answers),
+        judged_reads=judged,
+        unanswered_reads=dict(load.unanswered),
     )
+
+
+async def _judge_answers(
+    connection: asyncpg.Connection, answers: Sequence[Answer], log: Sequence[Entry]
+) -> int:
+    """Answers given while things broke say what the log of their moment comes to."""
+    ticks = await connection.fetch("SELECT time, ends FROM eventlog.ticks ORDER BY time")
+    times = [tick["time"] for tick in ticks]
+    # Evenly over the storm: to fold the log for each of some hundred takes a minute.
+    chosen = answers[:: len(answers) // _JUDGED_ANSWERS + 1]
+    for answer in chosen:
+        ends = ticks[bisect_right(times, answer.known_at) - 1]["ends"]
+        folded = Folded.of(oracle.known_by(log, ends, answer.as_of))
+        oracle.answer_equals(answer.province, answer.body, folded)
+    return len(chosen)
 
 
 async def _read(system: System, connection: asyncpg.Connection, topic: str) -> list[Entry]:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,11 @@ LARGE = 40
 """So many events make a request large."""
 
 _LATE = timedelta(hours=6)
+ENOUGH_READS = 20
+_READERS = 3
+_READ_SECONDS = 8
+_AGO = timedelta(seconds=1)
+"""Readers ask for what was known then: under load the models are seldom further."""
 
 
 @dataclass
@@ -46,7 +52,7 @@ class Centre:
 
     def request(self) -> list[Json]:
         """The events of the next request: new ones, doubles, and what was owed."""
-        size = self.dice.choice([1, 2, 5, 10, 40, 120])
+        size = self.dice.choice([1, 2, 5, 10, 40])
         owed, self.owed = self.owed, []
         events = [*owed, *(self._next() for _ in range(size))]
         self.said += events
@@ -139,6 +145,16 @@ def opening(incident: str, provinces: Sequence[str]) -> Json:
     }
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A situation as the gateway told it, and the pair it stated."""
+
+    province: str
+    as_of: datetime
+    known_at: datetime
+    body: Json
+
+
 @dataclass
 class Load:
     """All the clients of one storm."""
@@ -149,9 +165,16 @@ class Load:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     large_begins: asyncio.Event = field(default_factory=asyncio.Event)
     """Wakes those who wait whenever a request of many events is sent."""
+    taken: int = 0
+    """Requests that the door answered with 202."""
+    duplicates: int = 0
+    contradictions: int = 0
+    """Events that were taken before, the same or with other content, as the door told."""
     refusals: int = 0
     """Answers that the log is away, and connections that broke."""
-    reads: int = 0
+    answers: list[Answer] = field(default_factory=list)
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """Reads without an answer, or with one that there is none, by why."""
 
     async def run(self) -> None:
         """Everybody speaks until it is stopped, and all that was said is acknowledged."""
@@ -160,7 +183,12 @@ class Load:
                 centre = Centre(f"poc:{province}", province, random.Random(self.seed + place))
                 group.create_task(self._speak(centre))
             group.create_task(self._decide())
-            group.create_task(self._read())
+            for first in range(_READERS):
+                group.create_task(self._read(PROVINCES[first:] + PROVINCES[:first]))
+
+    async def has_read_enough(self) -> bool:
+        """Readers were answered so often that their answers can be judged."""
+        return len(self.answers) >= ENOUGH_READS
 
     async def open_shared_incident(self) -> None:
         """The incident that every province reports on is open."""
@@ -172,7 +200,7 @@ class Load:
     async def _speak(self, centre: Centre) -> None:
         while not self.stopping.is_set():
             await self.say(centre, centre.request())
-            await self._pause(centre.dice.uniform(0.05, 0.5))
+            await self._pause(centre.dice.uniform(0.1, 0.5))
         if centre.owed:
             await self.say(centre, centre.owed)
 
@@ -223,6 +251,9 @@ class Load:
         taken = [event for index, event in enumerate(events) if index not in refused]
         assert answer["accepted"] + answer["duplicates"] == len(taken), answer
         self.acknowledged.events += taken
+        self.taken += 1
+        self.duplicates += answer["duplicates"]
+        self.contradictions += len(refused)
 
     async def _decide(self) -> None:
         """Somebody registers departments, so that the relay has something to carry."""
@@ -253,18 +284,33 @@ class Load:
                 self.acknowledged.decisions.append((new.envelope.source, new.envelope.id))
                 return
 
-    async def _read(self) -> None:
+    async def _read(self, provinces: Sequence[str]) -> None:
         """Somebody reads all the time: an answer, or a clear word that there is none."""
         headers = {"Authorization": f"Bearer {self.system.token('pm')}"}
-        for province in itertools.cycle(PROVINCES):
+        for province in itertools.cycle(provinces):
             if self.stopping.is_set():
                 return
+            known_at = (datetime.now(UTC) - _AGO).isoformat()
             try:
                 answer = await self.system.client.get(
-                    f"{self.system.gateway}/v1/provinces/{province}/situation", headers=headers
+                    f"{self.system.gateway}/v1/provinces/{province}/situation",
+                    params={"known_at": known_at},
+                    headers=headers,
+                    timeout=_READ_SECONDS,
                 )
-            except httpx.TransportError:
-                answer = None
-            assert answer is None or answer.status_code in (200, 503), answer.text
-            self.reads += answer is not None and answer.status_code == 200
-            await self._pause(0.25)
+            except httpx.TransportError as broken:
+                self.unanswered[type(broken).__name__] += 1
+            else:
+                assert answer.status_code in (200, 503), answer.text
+                if answer.status_code == 200:
+                    self.answers.append(_answer(province, answer))
+                else:
+                    self.unanswered[answer.json()["type"]] += 1
+            await self._pause(0.1)
+
+
+def _answer(province: str, answer: httpx.Response) -> Answer:
+    as_of, known_at = (
+        datetime.fromisoformat(answer.headers[name]) for name in ("Kamkap-As-Of", "Kamkap-Known-At")
+    )
+    return Answer(province, as_of, known_at, answer.json())

@@ -6,10 +6,11 @@ SQL), and the rows and answers of the read models. It folds the log by itself an
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import asyncpg
@@ -49,12 +50,12 @@ class Entry:
         """What kind of event."""
         return self.attributes["ce_type"]
 
-    @property
+    @cached_property
     def time(self) -> datetime:
         """When it was so."""
         return datetime.fromisoformat(self.attributes["ce_time"])
 
-    @property
+    @cached_property
     def data(self) -> Json:
         """What it states."""
         stated: Json = json.loads(self.payload)
@@ -241,6 +242,18 @@ class Folded:
                     key = (report.province, report.incident, name, report.source)
                     found[key] = (report.id, value)
         return found
+
+
+def known_by(log: Iterable[Entry], ends: Sequence[int], as_of: datetime) -> Iterator[Entry]:
+    """What lay below these ends of the log and was so at that moment; versions are never too late.
+
+    A version has no moment of its own: it says again what was so at its original's.
+    """
+    for entry in log:
+        if entry.position < ends[entry.slot] and (
+            entry.time <= as_of or "ce_originalid" in entry.attributes
+        ):
+            yield entry
 
 
 def _precedence(entry: Entry) -> tuple[datetime, str, int, str]:

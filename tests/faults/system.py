@@ -141,7 +141,11 @@ class System:
 
     async def is_ready(self) -> bool:
         """Every process says that it can do its work."""
-        return all(await asyncio.gather(*(p.answers("/readyz") for p in self.processes)))
+        for process in self.processes:
+            # One after the other: who is asked while it starts only starts later.
+            if not await process.answers("/readyz"):
+                return False
+        return True
 
 
 @asynccontextmanager
