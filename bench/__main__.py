@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from bench import appends, freshness, ingest, latest, million, projection, reads, single
+from bench import appends, freshness, ingest, latest, million, projection, reads, signed, single
 from bench.latest import Result
 from bench.measuring import Row
 from bench.network import Servers, start_servers
@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Group] = {
     "ingest": Group(ingest.rows, 6),
     "ingest-kafka": Group(ingest.rows_in_kafka, 8),
     "single": Group(single.rows, 5),
+    "signed": Group(signed.rows, 8),
     "appends": Group(appends.rows, 8),
     "projection": Group(projection.rows, 8),
     "projection-two": Group(projection.by_two, 5),

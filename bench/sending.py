@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 
 import msgspec
 import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench import country
+from services.cli.signer import Signer
+from services.domain.signing import key_id_of
 
 BAD = 400
 
@@ -38,6 +42,8 @@ class Plan:
     probe_port: int = 0
     """Above 0: after every fifth answer, a deputy's overview is asked for `after` it."""
     start_at: float = 0.0
+    seed: str = ""
+    """The private key (hexadecimal) by which every event is signed; not signed without one."""
 
 
 @dataclass
@@ -107,12 +113,21 @@ def _post(plan: Plan, province: str, nth: int) -> bytes:
         if plan.events > 1
         else country.report(province, nth, plan.prefix)
     )
+    if plan.seed:
+        sign = _signer(plan.seed).sign
+        body = b"\n".join(map(sign, body.split(b"\n")))
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: bench\r\n"
         f"Authorization: Bearer {plan.tokens[f'poc:{province}']}\r\n"
         f"Content-Type: application/{media}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+@cache
+def _signer(seed: str) -> Signer:
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
+    return Signer(key_id_of(key.public_key().public_bytes_raw()), key)
 
 
 async def send(plan: Plan) -> Sent:
