@@ -294,21 +294,21 @@ class _Reasons:
         )
 
     def _kind(self, change: Difference[Body]) -> Kind:
-        one_end = change.before is None or change.after is None
+        about = change.key[0]
+        if about == HOLDING:
+            return "moved" if change.before is None or change.after is None else "changed"
         kind = kind_of(change, self.first, self.second)
-        match change.key[0], kind:
-            case "0", _:
-                return "moved" if one_end else "changed"
-            case "5", "new" | "changed" if change.after is not None:
-                return "silent"
-            case "5", "changed" if self._is_there(change.key[1]):
-                return "heard"
-            case _:
-                return kind
+        if about == CENTRE and kind in ("new", "changed"):
+            return self._hearing(change)
+        return kind
 
-    def _is_there(self, centre: str) -> bool:
+    def _hearing(self, change: Difference[Body]) -> Kind:
+        """A centre that is registered no more is not heard for that."""
+        if change.after is not None:
+            return "silent"
         after = self.after.question
-        return after.registry.centre(centre, after.day) is not None
+        is_there = after.registry.centre(change.key[1], after.day) is not None
+        return "heard" if is_there else "changed"
 
     def _by(self, change: Difference[Body]) -> StatedBy | None:
         standing = replaced(change, self.first, self.second)
