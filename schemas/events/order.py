@@ -5,10 +5,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.events.model import EventModel, Key, Name, Text
+from schemas.events.model import EventModel, Key, Moment, Name, Province, Text
 
 Dimension = Literal["area", "function", "agenda"]
 Power = Literal["oversee", "command", "oversee+command", "supervise", "area"]
+Office = Literal["deputy_pm", "minister_pm_office", "prime_minister"]
+Duty = Literal["inspect", "call_for_reports", "coordinate", "urge", "follow_up", "advise"]
+"""What a deputy may entrust to an inspector; the other powers never are (domain.md 2)."""
 
 
 class DeputyRegistered(EventModel):
@@ -29,7 +32,7 @@ class TenureRegistered(EventModel):
 
     tenure: Key
     deputy: Key
-    office: Literal["deputy_pm", "minister_pm_office", "prime_minister"]
+    office: Office
     valid_from: date
     valid_to: date | None = None
     source: Text
@@ -37,38 +40,182 @@ class TenureRegistered(EventModel):
 
 
 class Assignment(EventModel):
-    """One target given to one holder with one kind of power."""
+    """One target is given to one holder with one kind of power."""
 
     type: ClassVar[str] = ""
 
+    act: Literal["assign"] = "assign"
     dimension: Dimension
     target: Key
     """A province (`TH-83`), a ministry or agency (`moi`, `moi.ddpm`), an agenda."""
     deputy: Key
     power: Power
+    except_targets: list[Key] = []
+    """Units inside the target that are carved out: Justice except `moj.dsi`."""
     except_th: Text | None = None
     """What is carved out, in the order's own words."""
+    through: Name | None = None
+    """The cluster or inspection region by which the order named this province."""
+
+
+class Appointment(EventModel):
+    """A person takes office; the order's effect begins the tenure."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["appoint"] = "appoint"
+    tenure: Key
+    deputy: Key
+    office: Office
+
+
+class TenureEnd(EventModel):
+    """A person leaves office when the order takes effect."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["end_tenure"] = "end_tenure"
+    tenure: Key
+
+
+class Substitutes(EventModel):
+    """Who stands in for a deputy, in this sequence; only while the deputy is away."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["substitute"] = "substitute"
+    deputy: Key
+    substitutes: Annotated[list[Key], Field(min_length=1, max_length=10)]
+
+
+class Absence(EventModel):
+    """A deputy is away or unable for as long as the order is in effect."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["absent"] = "absent"
+    deputy: Key
+
+
+class ActingPrimeMinister(EventModel):
+    """A deputy acts as Prime Minister for as long as the order is in effect.
+
+    Personnel and money of the Prime Minister only with the Prime Minister's prior consent.
+    """
+
+    type: ClassVar[str] = ""
+
+    act: Literal["act_as_pm"] = "act_as_pm"
+    deputy: Key
+
+
+class Entrusted(EventModel):
+    """A deputy held up by urgent duty entrusts a piece of oversight to an inspector."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["entrust"] = "entrust"
+    deputy: Key
+    inspector: Key
+    provinces: Annotated[list[Province], Field(min_length=1)]
+    duties: Annotated[list[Duty], Field(min_length=1)]
+
+
+class Reservation(EventModel):
+    """The PM orders otherwise: from now on the deputy's power over this matter rests.
+
+    Named by target, by the subject of one matter (`directives/…`, `incidents/…`), or by both.
+    """
+
+    type: ClassVar[str] = ""
+
+    act: Literal["reserve"] = "reserve"
+    deputy: Key | None = None
+    """None: whoever holds it."""
+    dimension: Dimension | None = None
+    target: Key | None = None
+    subject: Key | None = None
+
+    @model_validator(mode="after")
+    def _names_a_matter(self) -> "Reservation":
+        if (self.dimension is None) != (self.target is None):
+            raise ValueError("dimension and target stand together")
+        if self.target is None and self.subject is None:
+            raise ValueError("a reservation names a target or a subject")
+        return self
+
+
+class Release(EventModel):
+    """A reservation ends: what the order reserved is the holder's again."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["release"] = "release"
+    order: Name
+    """The number of the order that reserved it."""
+
+
+class PartRevoked(EventModel):
+    """One target of an earlier order is given to nobody any more."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["revoke_part"] = "revoke_part"
+    order: Name
+    dimension: Dimension
+    target: Key
+    power: Power | None = None
+    """None: every kind of power."""
+
+
+class CabinetEnd(EventModel):
+    """The cabinet ends: every tenure and every assignment with it."""
+
+    type: ClassVar[str] = ""
+
+    act: Literal["end_cabinet"] = "end_cabinet"
+
+
+Clause = Annotated[
+    Assignment
+    | Appointment
+    | TenureEnd
+    | Substitutes
+    | Absence
+    | ActingPrimeMinister
+    | Entrusted
+    | Reservation
+    | Release
+    | PartRevoked
+    | CabinetEnd,
+    Field(discriminator="act"),
+]
+"""One thing that an order orders; its number is its place in the order, from 1."""
 
 
 class OrderIssued(EventModel):
-    """An order of the PM. It rules from `effective_from` until another order revokes or amends it.
+    """An order of the PM. It rules from `effective_from` until `effective_to`, if it states one.
 
-    A complete area order ends the area order before it; an amending one rules for the targets it
-    names. `order_missing` states that an order is known to exist whose text the archive lacks:
-    from `effective_from` cover of that dimension is not known until a later complete order.
+    Half-open. It ends before that when a later order revokes it, amends what it names, or is
+    complete in its dimension.
     """
 
     type: ClassVar[str] = "order.issued.v1"
 
     number: Name
-    kind: Literal["area", "function", "agenda", "acting", "mixed", "revocation"]
-    scope: Literal["complete", "amending", "partial"]
-    effective_from: date
-    effective_to: date | None = None
+    issued_on: date | None = None
+    """The day the order bears; None where the archive does not know it."""
+    effective_from: Moment
+    effective_to: Moment | None = None
+    """The first moment after it."""
+    complete: list[Dimension] = []
+    """The dimensions of which it names everything that is held: earlier orders of them end."""
+    missing: list[Dimension] = []
+    """The order is known to exist and its text is not: from its effect on, cover of these
+    dimensions is not known until a later complete order."""
     revokes: list[Name] = []
     amends: list[Name] = []
-    assignments: Annotated[list[Assignment], Field(max_length=5_000)] = []
-    order_missing: bool = False
+    clauses: Annotated[list[Clause], Field(max_length=5_000)] = []
     illustrative: bool = False
     """True: no source states it; it stands in for the demonstration and every screen says so."""
     note: Text | None = None
