@@ -106,6 +106,15 @@ class CentreRegistered(Registration):
     """None: it owes no regular sign of life."""
 
 
+class InspectorRegistered(Registration):
+    """An inspector-general of the PM's Office, and the inspection regions of their assignment."""
+
+    type: ClassVar[str] = "inspector.registered.v1"
+
+    inspector: Key
+    regions: list[Key] = []
+
+
 class PrecedenceSet(EventModel):
     """Whose figure is shown when sources contradict each other, from a date on.
 

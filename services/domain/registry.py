@@ -7,7 +7,7 @@ stated before.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from functools import cache, cached_property
 
 from schemas.events.model import EventModel
@@ -17,6 +17,7 @@ from schemas.events.registry import (
     CentreRegistered,
     ClusterRegistered,
     DepartmentRegistered,
+    InspectorRegistered,
     MinistryRegistered,
     PrecedenceSet,
     ProvinceRegistered,
@@ -38,6 +39,7 @@ MODELS: dict[str, type[EventModel]] = {
     "centre": CentreRegistered,
     "key": KeyRegistered,
     "signing": SigningRequired,
+    "inspector": InspectorRegistered,
     "precedence": PrecedenceSet,
     "deputy": DeputyRegistered,
     "tenure": TenureRegistered,
@@ -71,6 +73,11 @@ class Entry:
 def day_of(moment: datetime) -> date:
     """The day in Bangkok on which the moment lies."""
     return moment.astimezone(BANGKOK_TIME).date()
+
+
+def start_of(day: date) -> datetime:
+    """The day's first moment in Bangkok."""
+    return datetime.combine(day, time(), BANGKOK_TIME)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from schemas.events.registry import (
     CentreRegistered,
     ClusterRegistered,
     DepartmentRegistered,
+    InspectorRegistered,
     MinistryRegistered,
     PrecedenceSet,
     ProvinceRegistered,
@@ -48,6 +49,8 @@ def _entry(event: EventModel) -> str | None:
             return f"{centre}/{key}"
         case SigningRequired(centre=centre, required_from=begin):
             return f"{centre}/{begin.astimezone(UTC).isoformat()}"
+        case InspectorRegistered(inspector=entry):
+            return entry
         case DeputyRegistered(deputy=entry):
             return entry
         case TenureRegistered(tenure=entry):
