@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from schemas.envelope import Envelope
+from services.domain.registry import start_of
 
 BEGIN = datetime.now(UTC) - timedelta(days=1)
 PROVINCES = [f"TH-{code}" for code in range(10, 87)]
@@ -56,15 +57,20 @@ def _centres() -> Iterator[dict[str, object]]:
 def _order() -> dict[str, object]:
     # Bangkok, TH-10, lies outside the scheme of areas.
     areas = [
-        {"dimension": "area", "target": code, "deputy": deputy_of(code), "power": "area"}
+        {
+            "act": "assign",
+            "dimension": "area",
+            "target": code,
+            "deputy": deputy_of(code),
+            "power": "area",
+        }
         for code in PROVINCES[1:]
     ]
     return {
         "number": "1/2568",
-        "kind": "mixed",
-        "scope": "complete",
-        "effective_from": date(2024, 1, 1).isoformat(),
-        "assignments": areas,
+        "effective_from": start_of(date(2024, 1, 1)).isoformat(),
+        "complete": ["area", "function", "agenda"],
+        "clauses": areas,
     }
 
 

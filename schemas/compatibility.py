@@ -12,11 +12,15 @@ type Schema = dict[str, Any]
 
 _ANNOTATIONS = frozenset(
     {"$id", "$schema", "$defs", "title", "description", "default", "examples", "deprecated"}
+    # The alternatives themselves say what it repeats.
+    | {"discriminator"}
 )
+_ALTERNATIVES = ("anyOf", "oneOf")
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 _COMPARED = frozenset(
-    {"type", "enum", "const", "anyOf", "properties", "required", "additionalProperties", "items"}
+    {"type", "enum", "const", "properties", "required", "additionalProperties", "items"}
+    | {*_ALTERNATIVES}
 )
 _UNREAD = _ANNOTATIONS | _LOWER | _UPPER | _COMPARED
 
@@ -58,8 +62,9 @@ def _narrowings(old: Schema, new: Schema, at: str) -> Iterator[str]:
 
 
 def _choices(schema: Schema) -> list[Schema]:
-    beside = {key: value for key, value in schema.items() if key != "anyOf"}
-    return [{**beside, **choice} for choice in schema.get("anyOf", [{}])]
+    beside = {key: value for key, value in schema.items() if key not in _ALTERNATIVES}
+    choices = [choice for keyword in _ALTERNATIVES for choice in schema.get(keyword, [])]
+    return [{**beside, **choice} for choice in choices or [{}]]
 
 
 def _refusals(old: Schema, new: Schema, at: str) -> Iterator[str]:

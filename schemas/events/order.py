@@ -1,9 +1,15 @@
 """Orders of the Prime Minister about who oversees what, and the people who hold."""
 
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.events.model import EventModel, Key, Moment, Name, Province, Text
 
@@ -39,10 +45,26 @@ class TenureRegistered(EventModel):
     """Where the dates stand; says so when they are read off the orders alone."""
 
 
-class Assignment(EventModel):
-    """One target is given to one holder with one kind of power."""
+def _names_its_act(schema: dict[str, Any]) -> None:
+    schema["required"] = ["act", *schema.get("required", [])]
+
+
+class ClauseModel(EventModel):
+    """What every clause of an order is: `act` tells which, so it is always written."""
+
+    model_config = ConfigDict(json_schema_extra=_names_its_act)
 
     type: ClassVar[str] = ""
+
+    act: str
+
+    @model_serializer(mode="wrap")
+    def _with_its_act(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"act": self.act, **written(self)}
+
+
+class Assignment(ClauseModel):
+    """One target is given to one holder with one kind of power."""
 
     act: Literal["assign"] = "assign"
     dimension: Dimension
@@ -58,10 +80,8 @@ class Assignment(EventModel):
     """The cluster or inspection region by which the order named this province."""
 
 
-class Appointment(EventModel):
+class Appointment(ClauseModel):
     """A person takes office; the order's effect begins the tenure."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["appoint"] = "appoint"
     tenure: Key
@@ -69,50 +89,40 @@ class Appointment(EventModel):
     office: Office
 
 
-class TenureEnd(EventModel):
+class TenureEnd(ClauseModel):
     """A person leaves office when the order takes effect."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["end_tenure"] = "end_tenure"
     tenure: Key
 
 
-class Substitutes(EventModel):
+class Substitutes(ClauseModel):
     """Who stands in for a deputy, in this sequence; only while the deputy is away."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["substitute"] = "substitute"
     deputy: Key
     substitutes: Annotated[list[Key], Field(min_length=1, max_length=10)]
 
 
-class Absence(EventModel):
+class Absence(ClauseModel):
     """A deputy is away or unable for as long as the order is in effect."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["absent"] = "absent"
     deputy: Key
 
 
-class ActingPrimeMinister(EventModel):
+class ActingPrimeMinister(ClauseModel):
     """A deputy acts as Prime Minister for as long as the order is in effect.
 
     Personnel and money of the Prime Minister only with the Prime Minister's prior consent.
     """
 
-    type: ClassVar[str] = ""
-
     act: Literal["act_as_pm"] = "act_as_pm"
     deputy: Key
 
 
-class Entrusted(EventModel):
+class Entrusted(ClauseModel):
     """A deputy held up by urgent duty entrusts a piece of oversight to an inspector."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["entrust"] = "entrust"
     deputy: Key
@@ -121,13 +131,11 @@ class Entrusted(EventModel):
     duties: Annotated[list[Duty], Field(min_length=1)]
 
 
-class Reservation(EventModel):
+class Reservation(ClauseModel):
     """The PM orders otherwise: from now on the deputy's power over this matter rests.
 
     Named by target, by the subject of one matter (`directives/…`, `incidents/…`), or by both.
     """
-
-    type: ClassVar[str] = ""
 
     act: Literal["reserve"] = "reserve"
     deputy: Key | None = None
@@ -145,20 +153,16 @@ class Reservation(EventModel):
         return self
 
 
-class Release(EventModel):
+class Release(ClauseModel):
     """A reservation ends: what the order reserved is the holder's again."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["release"] = "release"
     order: Name
     """The number of the order that reserved it."""
 
 
-class PartRevoked(EventModel):
+class PartRevoked(ClauseModel):
     """One target of an earlier order is given to nobody any more."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["revoke_part"] = "revoke_part"
     order: Name
@@ -168,10 +172,8 @@ class PartRevoked(EventModel):
     """None: every kind of power."""
 
 
-class CabinetEnd(EventModel):
+class CabinetEnd(ClauseModel):
     """The cabinet ends: every tenure and every assignment with it."""
-
-    type: ClassVar[str] = ""
 
     act: Literal["end_cabinet"] = "end_cabinet"
 

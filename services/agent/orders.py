@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from schemas.events.order import Assignment, DeputyRegistered, OrderIssued
-from services.agent.record import Event, Record, Row, day_after, end_of, event_of, start_of
+from services.agent.record import Event, Record, Row, day_after, end_of, event_of
 from services.agent.registry import BEFORE_ALL, REGISTRAR, RegistryTables
+from services.domain.registry import start_of
 
 PROVINCIAL_AGENDA = "moving-thailand-together"
 """The agenda under which order 85/2564 gives each minister provinces of the country."""
@@ -44,7 +45,7 @@ def deputies(rows: Iterable[Row]) -> Iterator[Event]:
 
 
 def orders(tables: RegistryTables) -> Iterator[Event]:
-    """Every order with the assignments the archive has of it.
+    """Every order with the assignments the archive has of it, from its first day's start on.
 
     Raises:
         UnknownName: an order names a holder or a unit without an id.
@@ -77,16 +78,16 @@ def marks_of(row: Row) -> dict[str, str]:
 
 
 def _order(row: Row, assignments: list[Assignment]) -> OrderIssued:
+    end = day_after(row["effective_to"])
     stated: dict[str, Any] = {
         "number": row["order_no"],
-        "kind": row["kind"],
-        "scope": row["scope"],
-        "effective_from": row["effective_from"],
-        "effective_to": day_after(row["effective_to"]),
+        "effective_from": start_of(date.fromisoformat(row["effective_from"])),
+        "effective_to": start_of(end) if end else None,
+        "complete": _listed(row["complete"]),
+        "missing": _listed(row["missing"]),
         "revokes": _listed(row["revokes"]),
         "amends": _listed(row["amends"]),
-        "assignments": assignments,
-        "order_missing": row["order_missing"] == "yes",
+        "clauses": assignments,
         "illustrative": row["illustrative"] == "yes",
         "note": row["note"] or None,
         "source": row["source"],
@@ -113,6 +114,7 @@ def _assignments(tables: RegistryTables) -> Mapping[str, list[Assignment]]:
     """The assignments of each order in the order's own sequence."""
     holders = {row["name_th"]: row["deputy"] for row in tables.deputies}
     units = {row["unit_th"]: row["slug"] for row in tables.agencies}
+    units |= {row["name_th"]: row["slug"] for row in tables.departments}
     given: dict[str, list[Assignment]] = {}
     for row in tables.area_assignments:
         given.setdefault(row["order_no"], []).append(_area(row, holders))
@@ -129,17 +131,21 @@ def _area(row: Row, holders: Mapping[str, str]) -> Assignment:
         target=row["province"],
         deputy=_named(row["holder_th"], holders),
         power="area",
+        through=f"regions/{row['region']}" if row["region"] else None,
     )
 
 
 def _function(row: Row, holders: Mapping[str, str], units: Mapping[str, str]) -> Assignment:
+    carved_out = row["except_th"] or _carved_out(row["unit_th"])
     return Assignment.model_validate(
         {
             "dimension": "function",
             "target": row["unit_slug"] or _named(row["unit_th"], units),
             "deputy": _named(row["holder_th"], holders),
             "power": row["power"],
-            "except_th": row["except_th"] or _carved_out(row["unit_th"]),
+            # Some orders carve out a duty and no unit: their words alone say what it is.
+            "except_targets": [units[carved_out]] if carved_out and carved_out in units else [],
+            "except_th": carved_out,
         }
     )
 

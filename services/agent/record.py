@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from schemas.events import EventModel
 from schemas.ids import CentreId, source_of_centre
-from services.domain.registry import BANGKOK_TIME
+from services.domain.registry import start_of
 
 type Event = dict[str, Any]
 """A CloudEvent in structured mode, as one line of NDJSON holds it."""
@@ -56,11 +56,6 @@ def data_of(body: EventModel) -> Event:
 def in_order(events: Iterable[Event]) -> list[Event]:
     """The events by time; what shares a moment keeps its order."""
     return sorted(events, key=lambda event: datetime.fromisoformat(event["time"]))
-
-
-def start_of(day: date) -> datetime:
-    """The day's first moment in Bangkok."""
-    return datetime.combine(day, time(), BANGKOK_TIME)
 
 
 def end_of(day: date) -> datetime:

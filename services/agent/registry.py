@@ -19,7 +19,8 @@ from schemas.events.registry import (
     RegionRegistered,
     Registration,
 )
-from services.agent.record import Event, Record, Row, day_after, end_of, event_of, start_of
+from services.agent.record import Event, Record, Row, day_after, end_of, event_of
+from services.domain.registry import start_of
 
 REGISTRAR = "pmoc"
 BEFORE_ALL = date(1972, 1, 1)

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from schemas.envelope import ATTRIBUTES, CONTENT_TYPE, Envelope, digest, fault
 from schemas.events import DECISION_TYPES, EventModel, UnknownType, decode
-from schemas.events.order import OrderIssued
+from schemas.events.order import OrderIssued, TenureRegistered
 from schemas.events.record import ArchiveImported, EventSealed, NetworkOpened
 from schemas.events.silence import CentreHeard, CentreSilent
 from schemas.ids import centre_of_source
 from schemas.null_character import holds_null_character
 from services.agent.record import Event
+from services.domain import chain
 from services.domain.entitlement import Statement, check
 from services.domain.registry import Registry
 from services.domain.rejected import Rejected
@@ -24,8 +25,8 @@ MAX_FACT_BYTES = 256 * 1024
 EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
 """Before any record of the state."""
 
-ORDERS = "orders"
-"""The stream of all orders of the Prime Minister: they are judged by each other."""
+ORDERS = chain.DECIDER.stream(chain.PRIME_MINISTER)
+"""The stream of all orders and tenures: they are judged by each other."""
 
 _DECISIONS = frozenset(model.type for model in DECISION_TYPES)
 _OWN = frozenset(
@@ -67,8 +68,8 @@ class Stated(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def stream(self) -> str:
-        """The stream of the decision store that a decision belongs to: one for each subject."""
-        if isinstance(self.event, OrderIssued):
+        """The stream of the decision store that a decision belongs to."""
+        if isinstance(self.event, OrderIssued | TenureRegistered):
             return ORDERS
         room = "seals" if isinstance(self.event, EventSealed) else "registry"
         return f"{room}/{self.envelope.subject}"

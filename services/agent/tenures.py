@@ -11,8 +11,9 @@ from typing import Literal
 
 from schemas.events.order import TenureRegistered
 from services.agent.orders import id_of
-from services.agent.record import Event, Record, Row, day_after, end_of, event_of, start_of
+from services.agent.record import Event, Record, Row, day_after, end_of, event_of
 from services.agent.registry import REGISTRAR, RegistryTables
+from services.domain.registry import start_of
 
 type Office = Literal["deputy_pm", "minister_pm_office"]
 
@@ -84,7 +85,7 @@ def _naming(order: Row, office: Office, names: frozenset[str]) -> Naming:
         lapses=day_after(order["effective_to"]),
         office=office,
         names_th=names,
-        all_who_hold=order["scope"] == "complete",
+        all_who_hold=bool(order["complete"]),
         illustrative=order["illustrative"] == "yes",
     )
 

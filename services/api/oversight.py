@@ -10,12 +10,13 @@ from starlette.responses import Response
 from schemas.events.order import DeputyRegistered, Dimension, Power
 from schemas.events.registry import MinistryRegistered, Registration
 from services.api.answers import answer_page, page_of, read_responses
-from services.api.bodies import Body, Page
+from services.api.bodies import Body, Page, When
 from services.api.reading import Listed, Question
 from services.domain import thai
 from services.domain.matrix import Cell, Holding
 from services.domain.registry import Registry
 from services.domain.scope import Resource
+from services.domain.substitution import acting_for
 
 router = APIRouter(tags=["oversight"])
 
@@ -23,7 +24,7 @@ _DIMENSIONS: tuple[Dimension, ...] = ("area", "function", "agenda")
 
 
 class Holder(Body):
-    """A person who holds, and the office they are in on the day."""
+    """A person who holds, and the office they are in at the moment."""
 
     id: str
     name_th: str | None
@@ -32,7 +33,10 @@ class Holder(Body):
 
 
 class OversightItem(Body):
-    """One target of the matrix and one who holds it; a target with two powers stands twice."""
+    """One target of the matrix and one who holds it, or acts for the holder.
+
+    A target with two powers stands twice, and once more for a substitute who acts at the moment.
+    """
 
     dimension: Dimension
     target: str
@@ -41,11 +45,13 @@ class OversightItem(Body):
     cover: Literal["overseer", "uncovered", "not_known", "outside_scheme"]
     deputy: Holder | None
     acting_for: str | None
-    """Whom the holder stands in for; null while substitutions are not decided here."""
+    """The absent holder for whom this person acts at the moment; null for the holder."""
     power: Power | None
+    except_targets: list[str]
+    """Units inside the target that are carved out."""
     except_th: str | None
     order: str | None
-    order_from: date | None
+    order_from: When | None
     illustrative: bool
     """No source states the order: it stands in for the demonstration."""
 
@@ -119,22 +125,32 @@ def _targets(question: Question, dimension: Dimension) -> Iterable[str]:
 
 
 def _items(question: Question, cell: Cell) -> Iterator[OversightItem]:
-    holdings: tuple[Holding | None, ...] = cell.holdings or (None,)
+    if not cell.holdings:
+        yield _item(question, cell, None)
+    for holding in cell.holdings:
+        item = _item(question, cell, holding)
+        yield item
+        if acting := acting_for(question.matrix, holding.given.deputy):
+            substitute = holder_of(question, acting.deputy)
+            yield item.model_copy(update={"deputy": substitute, "acting_for": holding.given.deputy})
+
+
+def _item(question: Question, cell: Cell, holding: Holding | None) -> OversightItem:
     name_th, name_en = target_names(
         question.registry, question.day, dimension=cell.dimension, target=cell.target
     )
-    for holding in holdings:
-        yield OversightItem(
-            dimension=cell.dimension,
-            target=cell.target,
-            target_name_th=name_th,
-            target_name_en=name_en,
-            cover=cell.cover,
-            deputy=holder_of(question, holding.given.deputy) if holding else None,
-            acting_for=None,
-            power=holding.given.power if holding else None,
-            except_th=holding.given.except_th if holding else None,
-            order=holding.order.number if holding else None,
-            order_from=holding.order.effective_from if holding else None,
-            illustrative=holding.order.illustrative if holding else False,
-        )
+    return OversightItem(
+        dimension=cell.dimension,
+        target=cell.target,
+        target_name_th=name_th,
+        target_name_en=name_en,
+        cover=cell.cover,
+        deputy=holder_of(question, holding.given.deputy) if holding else None,
+        acting_for=None,
+        power=holding.power if holding else None,
+        except_targets=holding.given.except_targets if holding else [],
+        except_th=holding.given.except_th if holding else None,
+        order=holding.order.number if holding else None,
+        order_from=holding.order.effective_from if holding else None,
+        illustrative=holding.order.illustrative if holding else False,
+    )

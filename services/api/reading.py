@@ -20,7 +20,7 @@ from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
-from services.api.reference import Day, Reference, ReferenceCache, Snapshot, snapshot
+from services.api.reference import Reference, ReferenceCache, Snapshot, There, snapshot
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
@@ -82,13 +82,13 @@ class Question:
         return day_of(self.moment.as_of)
 
     @cached_property
-    def there(self) -> Day:
+    def there(self) -> There:
         """What there was on that day, as it was known."""
-        return self.reference.on(self.day)
+        return self.reference.at(self.moment.as_of)
 
     @property
     def matrix(self) -> Matrix:
-        """Who held what on that day, as it was known."""
+        """Who held what at that moment, as it was known."""
         return self.there.matrix
 
     @cached_property

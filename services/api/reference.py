@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 
-from schemas.events.order import TenureRegistered
+from schemas.events.order import OrderIssued, TenureRegistered
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
-from services.api.database import Connection, Row, fetch
-from services.domain.matrix import Assigned, Matrix, Order, Tenure
-from services.domain.registry import Registry, registry_of
+from services.api.database import Connection, fetch
+from services.domain.chain import Chain
+from services.domain.matrix import Matrix
+from services.domain.registry import Registry, day_of, registry_of
+from services.domain.validity import Validity, boundaries
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 
 # A registry of the whole state is some megabytes, a day of it some hundred kilobytes.
 _REMEMBERED = 8
-_DAYS = 16
+_MOMENTS = 16
 _STATES = 2
 _EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -44,8 +46,6 @@ WITH facts AS (
     UNION ALL
     SELECT slot, position, root_slot, root_position, accepted_at FROM oversight.orders
     UNION ALL
-    SELECT slot, position, root_slot, root_position, accepted_at FROM oversight.assignments
-    UNION ALL
     SELECT slot, position, root_slot, root_position, accepted_at FROM events.versions
     WHERE root_slot = 64
 )
@@ -63,21 +63,26 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Day:
-    """What there was, and who held what, on one day in Bangkok."""
+class There:
+    """What there was on one day in Bangkok, and who held what at a moment of it."""
 
     matrix: Matrix
     registry: Registry
 
+    @property
+    def day(self) -> date:
+        """The day in Bangkok."""
+        return day_of(self.matrix.at)
+
     @cached_property
     def provinces(self) -> tuple[ProvinceRegistered, ...]:
         """The provinces there were, by code."""
-        return tuple(self.registry.each(ProvinceRegistered, self.matrix.day))
+        return tuple(self.registry.each(ProvinceRegistered, self.day))
 
     @cached_property
     def centres(self) -> tuple[CentreRegistered, ...]:
         """The centres there were, by id."""
-        return tuple(self.registry.each(CentreRegistered, self.matrix.day))
+        return tuple(self.registry.each(CentreRegistered, self.day))
 
 
 @dataclass(frozen=True)
@@ -85,18 +90,26 @@ class Reference:
     """Reference data and orders as they were known at one moment."""
 
     registry: Registry
-    orders: tuple[Order, ...]
-    tenures: tuple[Tenure, ...]
-    _days: OrderedDict[date, Day] = field(default_factory=OrderedDict)
+    chain: Chain
+    _there: OrderedDict[tuple[date, int], There] = field(default_factory=OrderedDict)
 
-    def on(self, day: date) -> Day:
-        """What is remembered of the day."""
-        if (found := self._days.get(day)) is None:
-            matrix = Matrix(day, self.orders, self.tenures)
-            found = self._days[day] = Day(matrix, self.registry)
-            if len(self._days) > _DAYS:
-                self._days.popitem(last=False)
+    def at(self, moment: datetime) -> There:
+        """What is remembered of the moment: one day is asked of the registry, and between two
+        moments at which an order or tenure begins or ends the matrix stays as it is."""
+        key = day_of(moment), bisect_right(self._boundaries, moment)
+        if (found := self._there.get(key)) is None:
+            found = self._there[key] = There(Matrix(self._validity, moment), self.registry)
+            if len(self._there) > _MOMENTS:
+                self._there.popitem(last=False)
         return found
+
+    @cached_property
+    def _boundaries(self) -> list[datetime]:
+        return boundaries(self.chain)
+
+    @cached_property
+    def _validity(self) -> Validity:
+        return Validity(self.chain)
 
 
 async def snapshot(connection: Connection) -> Snapshot:
@@ -177,42 +190,17 @@ async def _read(connection: Connection, moment: Moment) -> Reference:
     )
     orders = await fetch(
         connection,
-        f"SELECT * FROM oversight.orders o WHERE {moment.counts('o')} ORDER BY position",
-        moment.parameters,
-    )
-    assignments = await fetch(
-        connection,
-        f"""SELECT slot, position, dimension, target, deputy, power, except_th
-            FROM oversight.assignments a WHERE {moment.counts("a")} ORDER BY position, nth""",
+        f"""SELECT body::text AS body
+            FROM oversight.orders o WHERE {moment.counts("o")} ORDER BY position""",
         moment.parameters,
     )
     registry = registry_of(entries_of(entries))
-    return Reference(registry, tuple(_orders(orders, assignments)), tuple(_tenures(registry)))
+    issued = (OrderIssued.model_validate_json(row["body"]) for row in orders)
+    return Reference(registry, Chain(tuple(issued), tuple(_tenures(registry))))
 
 
-def _orders(rows: Iterable[Row], assignments: Iterable[Row]) -> Iterable[Order]:
-    given: dict[tuple[int, int], list[Assigned]] = {}
-    for row in assignments:
-        given.setdefault((row["slot"], row["position"]), []).append(
-            Assigned(row["dimension"], row["target"], row["deputy"], row["power"], row["except_th"])
-        )
-    for row in rows:
-        yield Order(
-            number=row["number"],
-            kind=row["kind"],
-            scope=row["scope"],
-            effective_from=row["effective_from"],
-            effective_to=row["effective_to"],
-            revokes=tuple(row["revokes"]),
-            amends=tuple(row["amends"]),
-            order_missing=row["order_missing"],
-            illustrative=row["illustrative"],
-            assignments=tuple(given.get((row["slot"], row["position"]), ())),
-        )
-
-
-def _tenures(registry: Registry) -> Iterable[Tenure]:
+def _tenures(registry: Registry) -> Iterable[TenureRegistered]:
     for (subject, _), versions in registry.versions.items():
         # Of a tenure stated again with another beginning, the later statement is the newer version.
         if subject == "tenure" and isinstance(tenure := versions[0].model, TenureRegistered):
-            yield Tenure(tenure.deputy, tenure.office, tenure.valid_from, tenure.valid_to)
+            yield tenure

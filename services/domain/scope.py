@@ -11,8 +11,9 @@ from enum import Enum
 from typing import Protocol
 
 from schemas.events.order import Dimension
-from services.domain.matrix import Matrix
-from services.domain.registry import Registry
+from services.domain.matrix import Holding, Matrix
+from services.domain.registry import Registry, day_of
+from services.domain.substitution import acted_for_by, entrusted
 
 
 class Reader(Protocol):
@@ -92,7 +93,7 @@ _WHOLE_COUNTRY = frozenset(
 
 
 def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
-    """What this reader may see on the matrix's day.
+    """What this reader may see at the matrix's moment.
 
     Source: a centre or body sees what its place in the network lets it see (domain.md 1, 2).
     """
@@ -102,15 +103,16 @@ def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
     match kind:
         case "operator":
             return _OPERATOR
-        case "screening" | "inspector":
-            # Which provinces an inspector serves is not registered yet: none, until it is.
+        case "screening":
             return _REFERENCE
+        case "inspector" if name is not None:
+            return _of_inspector(name, matrix)
         case "deputy" | "secretariat" if name is not None:
             return _of_deputy(name, matrix)
         case "governor" | "poc" if name is not None:
             return Scope(_READS, provinces=frozenset({name}))
         case _ if name is not None:
-            return _of_centre(f"{kind}:{name}", registry, matrix.day)
+            return _of_centre(f"{kind}:{name}", registry, day_of(matrix.at))
     return NOTHING
 
 
@@ -120,20 +122,32 @@ def may_retry(reader: Reader) -> bool:
 
 
 def _of_deputy(deputy: str, matrix: Matrix) -> Scope:
-    """Source: the holder sees area, function and agenda by the order in force (domain.md 2)."""
-    held = matrix.held_by(deputy)
+    """Source: the holder sees area, function and agenda by the orders in force (domain.md 2).
 
-    def targets(dimension: Dimension) -> frozenset[str]:
-        given = (holding.given for holding in held)
-        return frozenset(one.target for one in given if one.dimension == dimension)
-
+    Who acts for an absent deputy sees that deputy's too, as long as the absence lasts.
+    """
+    deputies = [deputy, *(acting.acting_for for acting in acted_for_by(matrix, deputy))]
+    held = [holding for one in deputies for holding in matrix.held_by(one)]
     return Scope(
         _READS | {Resource.OVERVIEW},
-        provinces=targets("area"),
-        ministries=targets("function"),
-        agendas=targets("agenda"),
-        deputies=frozenset({deputy}),
+        provinces=_targets(held, "area"),
+        ministries=_targets(held, "function"),
+        agendas=_targets(held, "agenda"),
+        deputies=frozenset(deputies),
     )
+
+
+def _targets(held: Iterable[Holding], dimension: Dimension) -> frozenset[str]:
+    given = (holding.given for holding in held)
+    return frozenset(one.target for one in given if one.dimension == dimension)
+
+
+def _of_inspector(inspector: str, matrix: Matrix) -> Scope:
+    """Source: an inspector sees the provinces in which a deputy entrusted them (domain.md 2)."""
+    provinces = frozenset(
+        province for duties in entrusted(matrix, inspector) for province in duties.provinces
+    )
+    return Scope(_READS, provinces=provinces) if provinces else _REFERENCE
 
 
 def _of_centre(centre: str, registry: Registry, day: date) -> Scope:

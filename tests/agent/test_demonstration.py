@@ -8,14 +8,16 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.events import decode
-from schemas.events.order import Dimension, OrderIssued, TenureRegistered
+from schemas.events.order import Dimension
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
 from schemas.ids import centre_of_source
 from services.agent import demo
 from services.agent.archive import events_of
+from services.domain import chain
 from services.domain.entitlement import Statement, check
-from services.domain.matrix import Assigned, Matrix, Order, Tenure
-from services.domain.registry import Entry, Registry, registry_of
+from services.domain.matrix import Matrix
+from services.domain.registry import Entry, Registry, registry_of, start_of
+from services.domain.validity import Validity
 
 ANDAMAN = ("TH-81", "TH-82", "TH-83", "TH-85", "TH-91", "TH-92")
 
@@ -42,32 +44,13 @@ def registry() -> Registry:
 
 
 @cache
+def validity() -> Validity:
+    return Validity(chain.DECIDER.fold(decisions()))
+
+
+@cache
 def matrix(day: date) -> Matrix:
-    orders = [
-        Order(
-            number=model.number,
-            kind=model.kind,
-            scope=model.scope,
-            effective_from=model.effective_from,
-            effective_to=model.effective_to,
-            revokes=tuple(model.revokes),
-            amends=tuple(model.amends),
-            order_missing=model.order_missing,
-            illustrative=model.illustrative,
-            assignments=tuple(
-                Assigned(a.dimension, a.target, a.deputy, a.power, a.except_th)
-                for a in model.assignments
-            ),
-        )
-        for model in decisions()
-        if isinstance(model, OrderIssued)
-    ]
-    tenures = [
-        Tenure(model.deputy, model.office, model.valid_from, model.valid_to)
-        for model in decisions()
-        if isinstance(model, TenureRegistered)
-    ]
-    return Matrix(day, orders, tenures)
+    return Matrix(validity(), start_of(day))
 
 
 def covers(day: date) -> Counter[str]:
@@ -77,7 +60,7 @@ def covers(day: date) -> Counter[str]:
 
 def holders(dimension: Dimension, target: str, day: date) -> set[tuple[str, str]]:
     cell = matrix(day).cell(dimension, target)
-    return {(holding.given.deputy, holding.given.power) for holding in cell.holdings}
+    return {(holding.given.deputy, holding.power) for holding in cell.holdings}
 
 
 def test_every_event_is_one_its_centre_may_state() -> None:
@@ -133,3 +116,5 @@ def test_an_amendment_passes_a_province_on() -> None:
 def test_justice_is_overseen_but_for_special_investigation() -> None:
     (holding,) = matrix(date(2019, 8, 1)).cell("function", "moj").holdings
     assert holding.given.except_th == "กรมสอบสวนคดีพิเศษ"
+    investigation = matrix(date(2019, 8, 1)).cell("function", "moj.dsi", within="moj")
+    assert investigation.cover == "uncovered"

@@ -41,7 +41,7 @@ OPENED = datetime(2026, 10, 1, tzinfo=UTC)
 REPORTED = datetime(2004, 12, 26, 5, tzinfo=UTC)
 PHUKET = "/centres/poc/TH-83"
 FACTS = (
-    "situations.reports", "registry.entries", "oversight.orders", "oversight.assignments",
+    "situations.reports", "registry.entries", "oversight.orders",
     "incidents.changes", "events.versions",
 )  # fmt: skip
 
@@ -123,12 +123,12 @@ def registry() -> list[Event]:
 
 def order(**stated: object) -> Event:
     given = [
-        {"dimension": "area", "target": "TH-83", "deputy": deputy, "power": "area"}
+        {"act": "assign", "dimension": "area", "target": "TH-83", "deputy": deputy, "power": "area"}
         for deputy in ("one", "two")
     ]
     data = {
-        "number": "1/2546", "kind": "area", "scope": "complete", "effective_from": "2003-10-01",
-        "assignments": given, "source": "test",
+        "number": "1/2546", "effective_from": "2003-10-01T00:00:00+07:00", "complete": ["area"],
+        "clauses": given, "source": "test",
     }  # fmt: skip
     return decision("order.issued.v1", "orders/1/2546", data | stated)
 
@@ -279,7 +279,7 @@ async def test_an_order_that_contradicts_itself_is_kept_and_flagged(network: Net
     assert flagged.reason == "order 1/2546 gives area TH-83 (area) to one and two"
     assert report.decisions == 1
     assert await network.pool.fetchval("SELECT count(*) FROM oversight.orders") == 1
-    assert await network.store.version("orders") == 1
+    assert await network.store.version("orders/pm") == 1
 
 
 async def test_nothing_is_imported_before_the_network_is_opened(database: Database) -> None:

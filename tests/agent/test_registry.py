@@ -140,44 +140,63 @@ def test_each_scheme_of_clusters_has_its_number() -> None:
 )
 def test_a_complete_area_order_gives_every_province_but_bangkok_once(number: str) -> None:
     given = order(number)
-    targets = [assignment["target"] for assignment in given["assignments"]]
-    assert given["scope"] == "complete"
+    targets = [assignment["target"] for assignment in given["clauses"]]
+    assert given["complete"] == ["area"]
     assert len(targets) == len(set(targets)) == 76
     assert "TH-10" not in targets
 
 
 def test_a_ministry_may_be_given_with_a_carve_out() -> None:
-    (justice,) = (a for a in order("165/2562")["assignments"] if a["target"] == "moj")
+    (justice,) = (a for a in order("165/2562")["clauses"] if a["target"] == "moj")
     assert justice["except_th"] == "กรมสอบสวนคดีพิเศษ"
+    assert justice["except_targets"] == ["moj.dsi"]
+
+
+def test_a_duty_that_is_carved_out_is_no_unit() -> None:
+    (budget,) = (
+        a for a in order("217/2567")["clauses"] if a["target"] == "opm.bb" and a.get("except_th")
+    )
+    assert budget["except_th"].startswith("ที่เกี่ยวกับหน้าที่และอำนาจของนายกรัฐมนตรี")
+    assert "except_targets" not in budget
+
+
+def test_a_province_says_by_which_inspection_region_the_order_named_it() -> None:
+    phuket = {
+        data["number"]: clause.get("through")
+        for data in stated("order.issued.v1")
+        for clause in data.get("clauses", [])
+        if clause["target"] == "TH-83"
+    }
+    assert phuket["315/2567"] == "regions/6"
+    assert phuket["illustrative/2547-andaman"] is None
 
 
 def test_two_holders_of_one_agency_have_different_powers() -> None:
     held = {
-        (a["deputy"], a["power"])
-        for a in order("165/2562")["assignments"]
-        if a["target"] == "opm.prd"
+        (a["deputy"], a["power"]) for a in order("165/2562")["clauses"] if a["target"] == "opm.prd"
     }
     assert held == {("wissanu-krea-ngam", "oversee"), ("tewan-liptapallop", "command")}
 
 
 def test_ministers_provinces_are_an_agenda_not_the_deputies_areas() -> None:
     ministers = order("85/2564")
-    assert {a["dimension"] for a in ministers["assignments"]} == {"agenda"}
-    assert len({a["target"] for a in ministers["assignments"]}) == 76
-    assert len({a["deputy"] for a in ministers["assignments"]}) == 29
+    assert {a["dimension"] for a in ministers["clauses"]} == {"agenda"}
+    assert len({a["target"] for a in ministers["clauses"]}) == 76
+    assert len({a["deputy"] for a in ministers["clauses"]}) == 29
 
 
 def test_the_order_of_august_2020_is_known_to_be_missing() -> None:
     missing = order("unknown/2563-area")
-    assert (missing["effective_from"], missing["order_missing"]) == ("2020-08-13", True)
-    assert "assignments" not in missing
+    assert missing["effective_from"] == "2020-08-13T00:00:00+07:00"
+    assert missing["missing"] == ["area"]
+    assert "clauses" not in missing
 
 
 def test_the_andaman_order_says_that_it_is_made_up() -> None:
     made_up = order("illustrative/2547-andaman")
     assert made_up["illustrative"] is True
-    assert {a["deputy"] for a in made_up["assignments"]} == {"deputy-andaman"}
-    assert {a["target"] for a in made_up["assignments"]} == {
+    assert {a["deputy"] for a in made_up["clauses"]} == {"deputy-andaman"}
+    assert {a["target"] for a in made_up["clauses"]} == {
         "TH-81", "TH-82", "TH-83", "TH-85", "TH-91", "TH-92",
     }  # fmt: skip
     marked = {e["subject"] for e in registry() if e.get("illustrative") == "true"}
@@ -199,7 +218,7 @@ def test_every_holder_and_every_target_of_an_order_is_registered() -> None:
         data["ministry"] for data in stated("ministry.registered.v1")
     }
     for data in stated("order.issued.v1"):
-        for assignment in data.get("assignments", []):
+        for assignment in data.get("clauses", []):
             assert assignment["deputy"] in people
             if assignment["dimension"] == "function":
                 assert assignment["target"] in units
@@ -208,10 +227,10 @@ def test_every_holder_and_every_target_of_an_order_is_registered() -> None:
 def test_a_deputy_holds_the_office_when_an_order_gives_an_area() -> None:
     tenures = stated("tenure.registered.v1")
     for data in stated("order.issued.v1"):
-        for assignment in data.get("assignments", []):
+        for assignment in data.get("clauses", []):
             if assignment["dimension"] == "area":
                 assert any(
-                    in_force(tenure, data["effective_from"])
+                    in_force(tenure, data["effective_from"][:10])
                     for tenure in tenures
                     if tenure["deputy"] == assignment["deputy"] and tenure["office"] == "deputy_pm"
                 )

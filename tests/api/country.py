@@ -17,6 +17,7 @@ from schemas.envelope import Envelope
 from services.api.app import Gateway, Surroundings, create_app
 from services.api.database import Connection, Pool, readers_of
 from services.api.reading import Patience
+from services.domain.registry import start_of
 from services.eventlog.position import PositionTokens
 from services.eventlog.postgres import PostgresLog
 from services.eventlog.ticks import Tick, Ticker
@@ -51,21 +52,23 @@ def centre(name: str, level: str, **fields: object) -> tuple[Envelope, bytes]:
     return registered("centre.registered.v1", centre=name, level=level, **fields)
 
 
-def order(number: str, begin: date, *assignments: dict[str, str], **fields: object) -> Json:
-    """A complete order of these assignments, or what the fields make of it."""
-    stated = {"kind": "mixed", "scope": "complete", **fields}
+def order(number: str, begins: date | datetime, *clauses: Json, **fields: object) -> Json:
+    """An order of these clauses, complete in every dimension unless the fields say otherwise."""
+    stated = {"complete": ["area", "function", "agenda"], **fields}
+    moment = begins if isinstance(begins, datetime) else start_of(begins)
     return registered(
         "order.issued.v1",
         number=number,
-        effective_from=begin.isoformat(),
-        assignments=list(assignments),
+        effective_from=moment.isoformat(),
+        clauses=list(clauses),
         **stated,
     )
 
 
 def gives(dimension: str, target: str, deputy: str, power: str = "oversee") -> dict[str, str]:
     power = "area" if dimension == "area" else power
-    return {"dimension": dimension, "target": target, "deputy": deputy, "power": power}
+    given = {"dimension": dimension, "target": target, "deputy": deputy, "power": power}
+    return {"act": "assign", **given}
 
 
 REGISTRY = (

@@ -1,16 +1,20 @@
 """What each kind of identity may see; who is not named here sees nothing."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
+from schemas.events.order import Entrusted
 from schemas.events.registry import CentreRegistered
-from services.domain.matrix import Assigned, Matrix, Order
-from services.domain.registry import Entry, Registry, registry_of
+from services.domain.chain import Chain
+from services.domain.matrix import matrix_at
+from services.domain.registry import Entry, registry_of
 from services.domain.scope import NOTHING, Resource, Scope, may_retry, scope_of
 from services.identity.identity import Identity
+from tests.domain.prime_minister import HOUR, NEARLY, away, function, gives, order, ring
 
-DAY = date(2024, 10, 1)
+DAY = datetime(2024, 9, 30, 17, tzinfo=UTC)
+"""The first moment of October in Bangkok."""
 
 
 def centre(name: str, level: str, **fields: str) -> Entry:
@@ -26,24 +30,25 @@ REGISTRY = registry_of(
         centre("city:TH-10", "other", province="TH-10"),
     ]
 )
-ORDERS = [
-    Order(
-        "1/2567",
-        "mixed",
-        "complete",
-        DAY,
-        assignments=(
-            Assigned("area", "TH-83", "a", "area"),
-            Assigned("function", "moi", "a", "oversee"),
-            Assigned("agenda", "drugs", "a", "oversee"),
-            Assigned("area", "TH-82", "b", "area"),
+DUTY = Entrusted(deputy="b", inspector="i", provinces=["TH-82"], duties=["inspect"])
+CHAIN = Chain(
+    (
+        order(
+            "1/2567",
+            DAY,
+            gives("TH-83", "a"),
+            function("moi", "a"),
+            gives("drugs", "a", "oversee", "agenda"),
+            gives("TH-82", "b"),
+            ring("a", "b"),
         ),
+        order("2/2567", DAY + HOUR, away("a"), DUTY, effective_to=DAY + 2 * HOUR),
     )
-]
+)
 
 
-def seen_by(identity: str, day: date = DAY, registry: Registry = REGISTRY) -> Scope:
-    return scope_of(Identity.parse(identity), Matrix(day, ORDERS, []), registry)
+def seen_by(identity: str, moment: datetime = DAY) -> Scope:
+    return scope_of(Identity.parse(identity), matrix_at(CHAIN, moment), REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,7 @@ def test_offices_of_the_nation_see_every_place_but_not_the_quarantine(identity: 
 
 
 @pytest.mark.parametrize("identity", ["deputy:a", "secretariat:a"])
-def test_a_deputy_sees_what_the_orders_give_on_the_day(identity: str) -> None:
+def test_a_deputy_sees_what_the_orders_give_at_the_moment(identity: str) -> None:
     scope = seen_by(identity)
     assert scope.provinces == {"TH-83"}
     assert scope.ministries == {"moi"}
@@ -72,7 +77,24 @@ def test_a_deputy_sees_what_the_orders_give_on_the_day(identity: str) -> None:
 
 
 def test_a_deputy_sees_no_place_before_the_order_begins() -> None:
-    assert seen_by("deputy:a", date(2024, 9, 30)).provinces == frozenset()
+    assert seen_by("deputy:a", DAY - NEARLY).provinces == frozenset()
+
+
+@pytest.mark.parametrize("identity", ["deputy:b", "secretariat:b"])
+def test_a_substitute_sees_the_absent_deputy_s_during_the_absence_alone(identity: str) -> None:
+    for moment, provinces in ((0, {"TH-82"}), (1, {"TH-82", "TH-83"}), (2, {"TH-82"})):
+        scope = seen_by(identity, DAY + moment * HOUR)
+        assert scope.provinces == provinces
+        assert scope.sees_deputy("a") == (moment == 1)
+        assert (scope.ministries == {"moi"}) == (moment == 1)
+
+
+def test_an_inspector_sees_the_provinces_entrusted_as_long_as_they_are() -> None:
+    scope = seen_by("inspector:i", DAY + HOUR)
+    assert scope.provinces == {"TH-82"}
+    assert not scope.sees_deputy("b")
+    assert scope.reads(Resource.SITUATION)
+    assert seen_by("inspector:i", DAY + 2 * HOUR) == Scope(frozenset({Resource.REFERENCE}))
 
 
 @pytest.mark.parametrize("identity", ["poc:TH-83", "governor:TH-83"])
@@ -115,7 +137,7 @@ def test_the_operator_sees_how_centres_are_heard_and_no_situation() -> None:
 
 
 def test_an_identity_no_rule_names_sees_nothing() -> None:
-    assert scope_of(Identity("deputy"), Matrix(DAY, ORDERS, []), REGISTRY) == NOTHING
+    assert scope_of(Identity("deputy"), matrix_at(CHAIN, DAY), REGISTRY) == NOTHING
     assert not NOTHING.reads(Resource.REFERENCE)
 
 

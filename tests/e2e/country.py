@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from schemas.envelope import Envelope
-from services.domain.registry import BANGKOK_TIME
+from services.domain.registry import BANGKOK_TIME, start_of
 from services.eventlog.log import TopicSpec
 from tests.e2e.system import Json, System
 
@@ -54,7 +54,7 @@ async def register(system: System) -> None:
     await system.operator.log.ensure([TopicSpec(INBOX, 1)])
     today = datetime.now(BANGKOK_TIME).date()
     given = [
-        {"dimension": "area", "target": target, "deputy": DEPUTY, "power": "area"}
+        {"act": "assign", "dimension": "area", "target": target, "deputy": DEPUTY, "power": "area"}
         for target in ("TH-82", "TH-83")
     ]
     decisions: list[tuple[str, Json]] = [
@@ -72,10 +72,8 @@ async def register(system: System) -> None:
             "order.issued.v1",
             {
                 "number": "1/2569",
-                "kind": "area",
-                "scope": "partial",
-                "effective_from": today.isoformat(),
-                "assignments": given,
+                "effective_from": start_of(today).isoformat(),
+                "clauses": given,
             },
         ),
         (

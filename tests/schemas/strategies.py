@@ -27,9 +27,17 @@ def _states_something(data: Data) -> bool:
     return stated or any(data.get(name) for name in ("severity", "needs", "note"))
 
 
-def _ends_after_it_begins(data: Data) -> bool:
+def _is_an_order(data: Data) -> bool:
     end = data.get("effective_to")
-    return end is None or date.fromisoformat(end) > date.fromisoformat(data["effective_from"])
+    if end and datetime.fromisoformat(end) <= datetime.fromisoformat(data["effective_from"]):
+        return False
+    reserved = [clause for clause in data.get("clauses", []) if clause["act"] == "reserve"]
+    return all(_names_a_matter(reservation) for reservation in reserved)
+
+
+def _names_a_matter(reservation: Data) -> bool:
+    dimension, target, subject = map(reservation.get, ("dimension", "target", "subject"))
+    return (dimension is None) == (target is None) and not target is subject is None
 
 
 def _names_what_it_updates(data: Data) -> bool:
@@ -48,7 +56,7 @@ RULES: dict[str, Callable[[Data], bool]] = {
     "complaints.counted.v1": _period_runs_forward,
     "complaints.counted.v2": _period_runs_forward,
     "situation.reported.v1": _states_something,
-    "order.issued.v1": _ends_after_it_begins,
+    "order.issued.v1": _is_an_order,
     "alert.issued.v1": _names_what_it_updates,
     "key.registered.v1": _runs_forward("valid_from", "valid_to"),
     "signing.required.v1": _runs_forward("required_from", "required_to"),
@@ -70,8 +78,8 @@ def _correcting(correction: Data, data: Data) -> Data:
 
 
 def _values(schema: Schema) -> st.SearchStrategy[Any]:
-    if "anyOf" in schema:
-        return st.one_of([_values(choice) for choice in schema["anyOf"]])
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return st.one_of([_values(choice) for choice in choices])
     if "enum" in schema or "const" in schema:
         return st.sampled_from(schema.get("enum", [schema.get("const")]))
     return _KINDS[schema["type"]](schema)

@@ -147,7 +147,7 @@ def test_an_unknown_type_is_refused_by_name() -> None:
     [
         ("alert.issued.v1", {"message": "update"}),
         ("complaints.counted.v2", {"period_to": "2026-09-01"}),
-        ("order.issued.v1", {"effective_to": "2019-07-31"}),
+        ("order.issued.v1", {"effective_to": "2019-07-31T00:00:00+07:00"}),
     ],
 )
 def test_fields_that_do_not_go_together_are_refused(type_: str, changed: Document) -> None:
