@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.domain import entitlement, signatures, signing
+from services.api.refusals import REFUSALS
 from services.domain.rejected import Rejected
 from services.identity.rates import RATE_EXCEEDED
 from services.operation import problems
@@ -16,26 +16,6 @@ BAD_TOKEN = Kind("invalid-position", 400, Text("โทเค็นตำแห�
 BAD_CURSOR = Kind("invalid-cursor", 400, Text("เคอร์เซอร์ใช้ไม่ได้", "The cursor is not valid"))
 
 _REFUSED = Text("กฎของเครือข่ายไม่อนุญาต", "A rule of the network refuses it")
-
-STATUS_OF: Mapping[type[Rejected], int] = {
-    entitlement.NotOwnSource: 403,
-    entitlement.NotForCentres: 403,
-    entitlement.CentreNotRegistered: 403,
-    entitlement.ProvinceUnknown: 422,
-    entitlement.PlaceNotEntitled: 403,
-    entitlement.OriginalNotNamed: 422,
-    entitlement.OriginalNotOwn: 403,
-    signatures.SignatureMissing: 403,
-    signatures.SignatureMalformed: 422,
-    signatures.SignatureInvalid: 403,
-    signatures.KeyUnknown: 403,
-    signatures.KeyNotValid: 403,
-    signatures.KeyRevoked: 403,
-    signatures.AttributesNotCovered: 422,
-    signing.WeakKey: 422,
-    signing.KeyIdTaken: 409,
-}
-"""The HTTP status of each rule's refusal; the suite refuses a rule that is not here."""
 
 
 class ProblemBody(BaseModel):
@@ -52,10 +32,14 @@ class ProblemBody(BaseModel):
 
 
 def of_rejected(rejected: Rejected) -> Problem:
-    """A rule said no; its name is the problem's type."""
+    """A rule said no; its name is the problem's type, and what it carries stands beside it."""
+    refusal = REFUSALS[type(rejected)]
+    told = refusal.told(rejected)
+    carried = vars(rejected) if told else {}
     return Problem(
-        Kind(rejected.rule, STATUS_OF[type(rejected)], _REFUSED),
-        extensions={"rule": rejected.rule},
+        Kind(rejected.rule, refusal.status, _REFUSED),
+        told,
+        extensions={"rule": rejected.rule, **carried},
     )
 
 

@@ -3,10 +3,15 @@
 import importlib
 import inspect
 import pkgutil
+from dataclasses import fields
+
+import pytest
 
 import services.domain
-from services.api.problems import STATUS_OF, of_rejected
+from services.api.problems import of_rejected
+from services.api.refusals import REFUSALS
 from services.domain.entitlement import NotForCentres
+from services.domain.grounds import BeyondPowers
 from services.domain.rejected import Rejected
 
 
@@ -20,9 +25,24 @@ def refusals() -> set[type[Rejected]]:
     return found
 
 
+def rule_of(refused: type[Rejected]) -> str:
+    return refused.rule
+
+
 def test_every_refusal_has_a_status() -> None:
-    assert set(STATUS_OF) == refusals()
-    assert set(STATUS_OF.values()) <= {403, 409, 422}
+    assert set(REFUSALS) == refusals()
+    assert {refusal.status for refusal in REFUSALS.values()} <= {403, 409, 422}
+
+
+@pytest.mark.parametrize("refused", sorted(refusals(), key=rule_of))
+def test_a_refusal_is_told_in_two_languages_with_what_it_carries(refused: type[Rejected]) -> None:
+    carried = {field.name: field.name for field in fields(refused)}  # type: ignore[arg-type]
+    told = REFUSALS[refused].told(refused(**carried))
+    if told is None:
+        assert refused.__module__ == "services.domain.entitlement"
+        return
+    for text in (told.th, told.en):
+        assert "{" not in text
 
 
 def test_every_refusal_has_a_name_of_its_own() -> None:
@@ -36,3 +56,10 @@ def test_a_refusal_is_named_by_its_rule() -> None:
         403,
         "not-for-centres",
     )
+
+
+def test_a_refusal_carries_what_a_person_needs_to_know() -> None:
+    body = of_rejected(BeyondPowers(("TH-82",))).body()
+    assert (body["status"], body["offer"]) == (403, "send-to-prime-minister-with-opinion")
+    assert "TH-82" in str(body["detail"])
+    assert "TH-82" in str(body["detail_en"])
