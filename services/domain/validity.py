@@ -14,13 +14,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from schemas.events.order import (
+    Absence,
+    ActingPrimeMinister,
     Appointment,
     Assignment,
     CabinetEnd,
     Dimension,
+    Entrusted,
     Office,
     OrderIssued,
     PartRevoked,
+    Reservation,
+    Substitutes,
     TenureEnd,
     TenureRegistered,
 )
@@ -34,6 +39,7 @@ ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 DIMENSIONS: tuple[Dimension, ...] = ("area", "function", "agenda")
 
+_LASTING = (Appointment, Substitutes, Absence, ActingPrimeMinister, Entrusted, Reservation)
 _PRINTED_NUMBER = re.compile(r"([0-9]+)/([0-9]{4})")
 
 
@@ -146,10 +152,17 @@ class Validity:
 
     @cached_property
     def terms(self) -> Mapping[str, Sequence[Term]]:
-        """Each person's terms of office; who has none is not in here."""
-        terms: dict[str, list[Term]] = {}
+        """The terms of office of each person of whom any was ever stated."""
+        terms: dict[str, list[Term]] = {
+            clause.deputy: []
+            for order in self.chain.orders
+            for clause in order.clauses
+            if isinstance(clause, Appointment)
+        }
         for term in (*self._registered(), *self._appointed()):
-            terms.setdefault(term.deputy, []).append(term)
+            own = terms.setdefault(term.deputy, [])
+            if term.begins < term.ends:
+                own.append(term)
         return terms
 
     def _end(self, order: OrderIssued, before: Mapping[str, Ruling]) -> datetime:
@@ -247,4 +260,4 @@ def _dimensions(order: OrderIssued) -> set[Dimension]:
 
 def _orders_more(order: OrderIssued) -> bool:
     """Whether a clause lasts beyond what is assigned: a substitution, a reservation …"""
-    return any(not isinstance(clause, Assignment | PartRevoked) for clause in order.clauses)
+    return any(isinstance(clause, _LASTING) for clause in order.clauses)
