@@ -237,7 +237,7 @@ def _sees_province(question: Question, code: str) -> bool:
 
 def _keyed(held: Iterable[Holding]) -> dict[tuple[str, ...], Holding]:
     return {
-        (given.dimension, given.target, given.power, given.deputy): holding
+        (given.dimension, given.target, holding.power, given.deputy): holding
         for holding in held
         for given in (holding.given,)
     }

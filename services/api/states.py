@@ -4,11 +4,10 @@ silent centres, holdings.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Literal
 
 from schemas.events.incident import Hazard
-from schemas.events.order import Power
+from schemas.events.order import OrderIssued, Power
 from schemas.events.registry import CentreRegistered
 from schemas.events.situation import Severity
 from schemas.ids import NATION
@@ -32,7 +31,7 @@ from services.api.figures import (
 from services.api.incidents import Wanted
 from services.api.reading import Question
 from services.domain.changes import Entry, Key, Version
-from services.domain.matrix import Holding, Order
+from services.domain.matrix import Holding
 from services.domain.precedence import shown
 
 HOLDING, INCIDENT, FIGURE, REPORT, ALERT, CENTRE = ("0", "1", "2", "3", "4", "5")
@@ -50,7 +49,7 @@ class GivingOrder(Body):
     """An order of the Prime Minister by its number."""
 
     number: str
-    effective_from: date
+    effective_from: When
     illustrative: bool
     """No source states the order: it stands in for the demonstration."""
 
@@ -147,7 +146,7 @@ async def states_of(before: View, after: View) -> tuple[State, State]:
     return states[0], states[1]
 
 
-def given_by(order: Order) -> GivingOrder:
+def given_by(order: OrderIssued) -> GivingOrder:
     """The order as bodies have it."""
     return GivingOrder(
         number=order.number,
@@ -201,7 +200,7 @@ class _Cells:
 def _holdings(view: View) -> Iterator[tuple[Key, Entry[Body]]]:
     for key, holding in view.holdings.items():
         given, order = holding.given, holding.order
-        detail = HoldingState(power=given.power, except_th=given.except_th, order=given_by(order))
+        detail = HoldingState(power=holding.power, except_th=given.except_th, order=given_by(order))
         yield (HOLDING, *key), Entry((order.number, given.except_th), detail)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.domain.matrix import Holding, Matrix, Order
+from schemas.events.order import Assignment, CabinetEnd, OrderIssued, PartRevoked, TenureEnd
+from services.domain.matrix import Holding, Matrix
+from services.domain.validity import rank_of
 
 type Kind = Literal["new", "changed", "corrected", "withdrawn", "silent", "heard", "moved"]
 type Key = tuple[str, ...]
@@ -124,30 +126,29 @@ def replaced[Detail](change: Difference[Detail], before: End, after: End) -> Sta
 
 def moving_order(
     gained: Holding | None, lost: Holding | None, before: Matrix, after: Matrix
-) -> Order | None:
+) -> OrderIssued | None:
     """The order by which a target came (`gained`) or left (`lost`).
 
     What left did so by the first later order that gives it to somebody else, revokes the order that
-    had given it, or is complete for its dimension; else by the end that its own order states. None:
-    no order did, the holder left office.
+    had given it or this part of it, is complete for its dimension, or ends its holder's tenure or
+    the cabinet; else by the end that its own order states. None: no order did, the holder left
+    office.
     """
     if gained is not None:
         return gained.order
     if lost is None:
         return None
-    ending = (
-        order
-        for order in after.orders
-        if order.effective_from <= after.day
-        and order.rank > lost.order.rank
-        and not (order.effective_from <= before.day and order in before.orders)
-        and _ends(order, lost)
-    )
-    first = min(ending, key=lambda order: order.rank, default=None)
-    if first is not None:
-        return first
+    known = {order.number for order in before.validity.taken if order.effective_from <= before.at}
+    terms = after.validity.terms.get(lost.given.deputy, ())
+    tenures = frozenset(term.tenure for term in terms)
+    for order in after.validity.taken:
+        if order.effective_from > after.at:
+            break
+        is_later = rank_of(order) > rank_of(lost.order) and order.number not in known
+        if is_later and _ends(order, lost, tenures):
+            return order
     over = lost.order.effective_to
-    return lost.order if over is not None and over <= after.day else None
+    return lost.order if over is not None and over <= after.at else None
 
 
 def _moved[Detail](change: Difference[Detail], before: End, after: End) -> bool:
@@ -167,13 +168,21 @@ def _other(version: Version, standings: Standings) -> Standing | None:
     return None if standing is None or standing.at == version.at else standing
 
 
-def _ends(order: Order, lost: Holding) -> bool:
+def _ends(order: OrderIssued, lost: Holding, tenures: frozenset[str]) -> bool:
     given = lost.given
-    return (
-        lost.order.number in order.revokes
-        or (order.scope == "complete" and given.dimension in order.dimensions)
-        or any(
-            (one.dimension, one.target) == (given.dimension, given.target)
-            for one in order.assignments
-        )
-    )
+    if lost.order.number in order.revokes or given.dimension in order.complete:
+        return True
+    for clause in order.clauses:
+        match clause:
+            case Assignment(dimension=given.dimension, target=given.target, power=power):
+                if set(power.split("+")).intersection(lost.power.split("+")):
+                    return True
+            case PartRevoked(
+                order=lost.order.number, dimension=given.dimension, target=given.target
+            ):
+                return True
+            case TenureEnd(tenure=tenure) if tenure in tenures:
+                return True
+            case CabinetEnd():
+                return True
+    return False

@@ -193,7 +193,7 @@ async def moved_country(country: Country) -> None:
     """On 1 October Phuket goes from deputy a to deputy b by order 2/2567."""
     october = date(2024, 10, 1)
     await country.network.decide(
-        "orders", order("2/2567", october, gives("area", PHUKET, "b"), scope="amending")
+        "orders/pm", order("2/2567", october, gives("area", PHUKET, "b"), complete=[])
     )
     await country.tell(
         opened("flood", PHUKET, PHANG_NGA),
@@ -285,7 +285,7 @@ async def test_the_answer_for_past_pairs_never_changes(country: Country) -> None
     before = await country.get(OF_PHUKET, **query)
     await country.tell(corrected("first", dead=1), said(dead=9, minutes=2, source=DISASTERS))
     await country.network.decide(
-        "orders", order("2/2567", date(2024, 1, 1), gives("area", PHUKET, "b"), scope="amending")
+        "orders/pm", order("2/2567", date(2024, 1, 1), gives("area", PHUKET, "b"), complete=[])
     )
     await country.network.project()
     await country.tick()

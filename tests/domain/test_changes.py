@@ -1,11 +1,10 @@
 """What differs is exactly what turns one state into the other, and each kind is told by rule."""
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events.order import CabinetEnd, OrderIssued, TenureEnd, TenureRegistered
 from services.domain.changes import (
     Difference,
     End,
@@ -19,7 +18,8 @@ from services.domain.changes import (
     moving_order,
     replaced,
 )
-from services.domain.matrix import Assigned, Holding, Matrix, Order, Tenure
+from services.domain.matrix import Holding
+from tests.domain.prime_minister import BEGIN, HOUR, at, gives, order, part_revoked, tenure
 
 PHUKET = frozenset({"TH-83"})
 NOWHERE: frozenset[str] = frozenset()
@@ -99,44 +99,44 @@ def test_each_kind_is_told_from_the_others(
         assert (standing.by, standing.withdrawn) == (BY, kind == "withdrawn")
 
 
-def gives(number: str, begin: date, deputy: str, **fields: object) -> Order:
-    fields = {"kind": "area", "scope": "amending", **fields}
-    return Order(
-        number=number,
-        effective_from=begin,
-        assignments=(Assigned("area", "TH-83", deputy, "area"),),
-        **fields,  # type: ignore[arg-type] # the fields of an order, by name
-    )
+FIRST_ORDER = order("1/2567", BEGIN, gives("TH-83", "a"))
+OCTOBER = BEGIN + HOUR
 
 
-FIRST_ORDER = gives("1/2567", date(2024, 1, 1), "a")
-BEFORE, AFTER = date(2024, 9, 1), date(2024, 10, 2)
-
-
-def lost_by(*orders: Order, tenures: tuple[Tenure, ...] = ()) -> Order | None:
-    """The order by which a loses Phuket between the two days."""
-    before, after = (Matrix(day, (FIRST_ORDER, *orders), tenures) for day in (BEFORE, AFTER))
+def lost_by(*orders: OrderIssued, tenures: tuple[TenureRegistered, ...] = ()) -> OrderIssued | None:
+    """The order by which a loses Phuket between the two moments."""
+    chain = (FIRST_ORDER, *orders)
+    before, after = (at(moment, *chain, tenures=tenures) for moment in (BEGIN, BEGIN + 24 * HOUR))
     (lost,) = before.held_by("a")
     assert after.held_by("a") == []
     return moving_order(None, lost, before, after)
 
 
 def test_a_province_leaves_by_the_first_later_order_that_gives_or_ends_it() -> None:
-    given_away = gives("2/2567", date(2024, 10, 1), "b")
+    given_away = order("2/2567", OCTOBER, gives("TH-83", "b"))
     assert lost_by(given_away) == given_away
-    revoking = Order("3/2567", "revocation", "partial", date(2024, 10, 1), revokes=("1/2567",))
+    revoking = order("3/2567", OCTOBER, revokes=["1/2567"])
     assert lost_by(revoking) == revoking
-    complete = Order("4/2567", "area", "complete", date(2024, 10, 1))
-    assert lost_by(complete, gives("5/2567", date(2024, 10, 2), "b")) == complete
+    complete = order("4/2567", OCTOBER, complete=["area"])
+    later = order("5/2567", OCTOBER + HOUR, gives("TH-83", "b"))
+    assert lost_by(later, complete) == complete
+    part = order("6/2567", OCTOBER, part_revoked("1/2567", "TH-83"))
+    assert lost_by(order("5/2567", OCTOBER, part_revoked("1/2567", "TH-82")), part) == part
+    fallen = order("7/2567", OCTOBER, CabinetEnd())
+    assert lost_by(fallen) == fallen
 
 
 def test_a_province_leaves_by_no_order_when_its_holder_leaves_office() -> None:
-    tenure = Tenure("a", "deputy_pm", date(2023, 1, 1), date(2024, 10, 1))
-    assert lost_by(tenures=(tenure,)) is None
+    assert lost_by(tenures=(tenure("a", "2023-01-01", "2024-01-02"),)) is None
+
+
+def test_a_province_leaves_by_the_order_that_ends_its_holder_s_tenure() -> None:
+    ending = order("2/2567", OCTOBER, TenureEnd(tenure="a.2023-01-01"))
+    assert lost_by(ending, tenures=(tenure("a", "2023-01-01"),)) == ending
 
 
 def test_a_province_comes_by_the_order_that_gives_it() -> None:
-    matrix = Matrix(AFTER, (FIRST_ORDER,), ())
+    matrix = at(OCTOBER, FIRST_ORDER)
     (gained,) = matrix.held_by("a")
     assert isinstance(gained, Holding)
     assert moving_order(gained, None, matrix, matrix) == FIRST_ORDER
@@ -144,7 +144,7 @@ def test_a_province_comes_by_the_order_that_gives_it() -> None:
 
 
 def test_an_order_that_states_its_own_end_is_what_ends_it() -> None:
-    ending = gives("6/2567", date(2024, 2, 1), "a", effective_to=date(2024, 10, 1))
-    before, after = (Matrix(day, (ending,), ()) for day in (BEFORE, AFTER))
+    ending = order("6/2567", BEGIN, gives("TH-83", "a"), effective_to=OCTOBER)
+    before, after = at(BEGIN, ending), at(OCTOBER, ending)
     (lost,) = before.held_by("a")
     assert moving_order(None, lost, before, after) == ending
