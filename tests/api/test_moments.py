@@ -264,7 +264,7 @@ async def test_before_the_opening_an_archive_says_what_was_known(country: Countr
     with country.counting_statements() as statements:
         for hour in range(20):
             await known(known_at=(then + timedelta(hours=4, minutes=hour)).isoformat())
-    assert not [text for text, _ in statements if "oversight.assignments" in text]
+    assert not [text for text, _ in statements if "FROM oversight.orders o WHERE" in text]
 
 
 def complete(revision: int) -> Json:
