@@ -6,7 +6,16 @@ The sentences are filled in with what the refusal carries, and speak of nothing 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.domain import entitlement, grounds, naming, orders, signatures, signing, standing
+from services.domain import (
+    directives,
+    entitlement,
+    grounds,
+    naming,
+    orders,
+    signatures,
+    signing,
+    standing,
+)
 from services.domain.rejected import Rejected
 from services.operation.problems import Text
 
@@ -135,6 +144,31 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
     standing.NothingToRevoke: _conflict(
         "คำสั่งที่ {order} ไม่ได้มอบ {target} ในเวลานั้น",
         "order {order} does not give {target} at that moment",
+    ),
+    directives.DirectiveUnknown: Refusal(404),
+    directives.DirectiveIdTaken: _conflict(
+        "รหัสข้อสั่งการ {directive} มีผู้ใช้แล้ว", "the directive's id {directive} is taken"
+    ),
+    directives.IllegalStep: _conflict(
+        "ทำขั้นตอน {step} ไม่ได้ เพราะขณะนี้อยู่ที่ {stands}",
+        "{step} does not follow: it stands at {stands}",
+    ),
+    directives.DueInThePast: _conflict(
+        "กำหนดเวลาต้องอยู่ในอนาคต และกำหนดรับทราบต้องไม่หลังกำหนดรายงาน",
+        "what is due lies ahead, and the acknowledgement not after the report",
+    ),
+    directives.NotAddressee: _not_entitled(
+        "เฉพาะ {addressee} เท่านั้นที่ทำขั้นตอนนี้ได้", "only {addressee} takes this step"
+    ),
+    directives.NotIssuer: _not_entitled(
+        "เฉพาะผู้ถือเรื่องในขณะนี้เท่านั้นที่ทำได้", "only who holds the matter now does this"
+    ),
+    directives.NotPrimeMinister: _not_entitled(
+        "เฉพาะนายกรัฐมนตรีเท่านั้นที่ทำได้", "only the Prime Minister does this"
+    ),
+    directives.OwnDraft: _not_entitled(
+        "ผู้ร่าง ({drafted_by}) ออกข้อสั่งการนั้นเองไม่ได้",
+        "who wrote the draft ({drafted_by}) does not issue it",
     ),
     grounds.NotADecider: _not_entitled(
         "ผู้ใช้ประเภท {kind} ไม่มีอำนาจสั่งการ", "a {kind} decides nothing here"

@@ -1,0 +1,397 @@
+"""A directive's life: the whole of it, and for each addressee its own.
+
+Who may issue one at all is `authority.py`; here stands what may follow what, and by whose hand.
+Source of the kinds and of who does what: the regulation of the Prime Minister's Office on
+overseeing government work in the regions, B.E. 2547 (domain.md 3, powers 2, 4 and 6). The steps
+between the signature and the last report are ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from schemas.events.directive import (
+    Authority,
+    DirectiveAcknowledged,
+    DirectiveActStopped,
+    DirectiveBegun,
+    DirectiveClosed,
+    DirectiveComplied,
+    DirectiveDelivered,
+    DirectiveDrafted,
+    DirectiveIssued,
+    DirectiveKind,
+    DirectiveLifted,
+    DirectiveObjected,
+    DirectiveReported,
+    DirectiveReturned,
+    DirectiveReversed,
+    DirectiveStep,
+    DirectiveSuperseded,
+    DirectiveTakenOver,
+    DirectiveUpheld,
+    DirectiveWithdrawn,
+)
+from schemas.events.model import EventModel
+from services.domain.decider import Decider
+from services.domain.rejected import Rejected
+
+type Phase = Literal[
+    "none", "draft", "open", "taken_over", "closed", "withdrawn", "reversed", "superseded"
+]
+type Standing = Literal[
+    "issued", "delivered", "acknowledged", "objected", "in_progress", "reported", "complied",
+    "returned", "stopped", "lifted", "upheld",
+]  # fmt: skip
+type Role = Literal["drafter", "issuer", "addressee", "pm", "network"]
+
+RUNNING: frozenset[Phase] = frozenset({"open", "taken_over"})
+"""While addressees owe something."""
+
+DONE: Mapping[DirectiveKind, frozenset[Standing]] = {
+    "order": frozenset({"complied"}),
+    "report": frozenset({"complied"}),
+    "inquiry": frozenset({"complied"}),
+    "suspension": frozenset({"lifted", "upheld"}),
+    "advice": frozenset({"acknowledged"}),
+}
+"""Where an addressee owes nothing more. Advice carries no compliance (domain.md 3, power 6)."""
+
+_TO_COMPLY: frozenset[DirectiveKind] = frozenset({"order", "report", "inquiry"})
+_BINDING: frozenset[DirectiveKind] = _TO_COMPLY | {"suspension"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a step leads, from where, by whose hand, for which kinds."""
+
+    to: Standing
+    since: frozenset[Standing]
+    role: Role
+    kinds: frozenset[DirectiveKind]
+
+
+STEPS: Mapping[type[DirectiveStep], Rule] = {
+    DirectiveDelivered: Rule("delivered", frozenset({"issued"}), "network", _BINDING | {"advice"}),
+    DirectiveAcknowledged: Rule(
+        "acknowledged", frozenset({"issued", "delivered"}), "addressee", _BINDING | {"advice"}
+    ),
+    DirectiveObjected: Rule(
+        "objected", frozenset({"issued", "delivered", "acknowledged"}), "addressee", _BINDING
+    ),
+    DirectiveBegun: Rule(
+        "in_progress",
+        frozenset({"acknowledged", "objected", "returned"}),
+        "addressee",
+        _TO_COMPLY,
+    ),
+    DirectiveReported: Rule(
+        "reported",
+        frozenset({"acknowledged", "in_progress", "returned"}),
+        "addressee",
+        _TO_COMPLY,
+    ),
+    DirectiveComplied: Rule("complied", frozenset({"reported"}), "issuer", _TO_COMPLY),
+    DirectiveReturned: Rule("returned", frozenset({"reported"}), "issuer", _TO_COMPLY),
+    DirectiveActStopped: Rule(
+        "stopped",
+        frozenset({"issued", "delivered", "acknowledged", "objected"}),
+        "addressee",
+        frozenset({"suspension"}),
+    ),
+    DirectiveLifted: Rule(
+        "lifted",
+        frozenset({"issued", "delivered", "acknowledged", "objected", "stopped"}),
+        "issuer",
+        frozenset({"suspension"}),
+    ),
+    DirectiveUpheld: Rule(
+        "upheld", frozenset({"objected", "stopped"}), "issuer", frozenset({"suspension"})
+    ),
+}
+"""Every step towards or by one addressee. What is not here is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """What a directive has come to."""
+
+    phase: Phase = "none"
+    draft: DirectiveDrafted | None = None
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    """Of each addressee, from the issue on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and as what towards this directive."""
+
+    identity: str
+    roles: frozenset[Role]
+    addressees: frozenset[str] = frozenset()
+    """The addressees that the identity speaks for."""
+
+
+class DirectiveUnknown(Rejected):
+    """There is no such directive, or it has no such addressee."""
+
+    rule = "directive-unknown"
+
+
+@dataclass
+class DirectiveIdTaken(Rejected):
+    """The id belongs to a directive that is past its draft, or to another deputy's."""
+
+    directive: str
+    rule = "directive-id-taken"
+
+
+@dataclass
+class IllegalStep(Rejected):
+    """The step does not follow from where the directive, or the addressee, stands."""
+
+    step: str
+    stands: str
+    rule = "illegal-step"
+
+
+@dataclass
+class NotAddressee(Rejected):
+    """Only the addressee itself takes this step."""
+
+    addressee: str
+    rule = "not-addressee"
+
+
+@dataclass
+class NotIssuer(Rejected):
+    """Only who holds the matter now takes this step; once taken over, the Prime Minister alone."""
+
+    step: str
+    rule = "not-issuer"
+
+
+@dataclass
+class NotPrimeMinister(Rejected):
+    """Only the Prime Minister reverses a decision or takes it over.
+
+    Source: 'unless the Prime Minister orders otherwise' (domain.md 3).
+    """
+
+    step: str
+    rule = "not-prime-minister"
+
+
+@dataclass
+class OwnDraft(Rejected):
+    """Who wrote the draft does not issue it (four eyes: ours)."""
+
+    drafted_by: str
+    rule = "own-draft"
+
+
+@dataclass
+class DueInThePast(Rejected):
+    """A time by which something is owed lies before the issue, or the report before the answer."""
+
+    acknowledge_by: datetime | None
+    report_by: datetime | None
+    rule = "due-in-the-past"
+
+
+def evolve(directive: Directive, event: EventModel) -> Directive:
+    """Apply one recorded fact."""
+    match event:
+        case DirectiveDrafted():
+            return Directive("draft", event)
+        case DirectiveIssued():
+            issued: Mapping[str, Standing] = {
+                given.addressee: "issued" for given in event.authority
+            }
+            return replace(directive, phase="open", standing=issued)
+        case DirectiveStep():
+            moved = {**directive.standing, event.addressee: STEPS[type(event)].to}
+            return replace(directive, standing=moved)
+        case DirectiveTakenOver():
+            return replace(directive, phase="taken_over")
+        case DirectiveClosed():
+            return replace(directive, phase="closed")
+        case DirectiveWithdrawn():
+            return replace(directive, phase="withdrawn")
+        case DirectiveReversed():
+            return replace(directive, phase="reversed")
+        case DirectiveSuperseded():
+            return replace(directive, phase="superseded")
+        case _:
+            return directive
+
+
+DECIDER = Decider("directives", Directive(), evolve)
+
+
+def draft(directive: Directive, written: DirectiveDrafted) -> list[EventModel]:
+    """Write a directive down, or write it anew while it is a draft.
+
+    Raises:
+        DirectiveIdTaken: it is past its draft, or another deputy's.
+    """
+    if directive.draft == written:
+        return []
+    before = directive.draft
+    if directive.phase not in ("none", "draft") or (before and before.deputy != written.deputy):
+        raise DirectiveIdTaken(written.directive)
+    return [written]
+
+
+def issue(
+    directive: Directive,
+    actor: Actor,
+    authority: Sequence[Authority],
+    *,
+    acting_for: str | None,
+    now: datetime,
+) -> list[EventModel]:
+    """The draft rules from now on; `authority` says by what, for every addressee.
+
+    Raises:
+        IllegalStep, OwnDraft, DueInThePast.
+    """
+    written = directive.draft
+    if directive.phase != "draft" or written is None:
+        raise IllegalStep("issue", directive.phase)
+    if actor.identity == written.drafted_by:
+        raise OwnDraft(written.drafted_by)
+    _check_due(written, now)
+    return [
+        DirectiveIssued(
+            directive=written.directive,
+            issued_by=actor.identity,
+            acting_for=acting_for,
+            authority=list(authority),
+        )
+    ]
+
+
+def _check_due(written: DirectiveDrafted, now: datetime) -> None:
+    answer, report = written.acknowledge_by, written.report_by
+    due = [one for one in (answer, report) if one is not None]
+    if any(one <= now for one in due) or due != sorted(due):
+        raise DueInThePast(answer, report)
+
+
+def step(directive: Directive, taken: DirectiveStep, actor: Actor) -> list[EventModel]:
+    """One addressee's life moves on; with the last one's end the directive closes.
+
+    A step that leads to where the addressee stands already changes nothing.
+
+    Raises:
+        DirectiveUnknown, NotAddressee, NotIssuer, IllegalStep.
+    """
+    written = directive.draft
+    if written is None or taken.addressee not in directive.standing:
+        raise DirectiveUnknown
+    rule, stands = STEPS[type(taken)], directive.standing[taken.addressee]
+    _check_hand(directive, rule, taken, actor)
+    if directive.phase not in RUNNING:
+        raise IllegalStep(taken.type, directive.phase)
+    if written.kind in rule.kinds and (stands == rule.to or _is_late_delivery(rule, stands)):
+        return []
+    if stands not in rule.since or written.kind not in rule.kinds:
+        raise IllegalStep(taken.type, stands)
+    after = evolve(directive, taken)
+    done = DONE[written.kind]
+    if all(stands in done for stands in after.standing.values()):
+        return [taken, DirectiveClosed(directive=taken.directive)]
+    return [taken]
+
+
+def _is_late_delivery(rule: Rule, stands: Standing) -> bool:
+    """A second channel delivers what was answered already: nothing new."""
+    return rule.role == "network" and stands != "issued"
+
+
+def _check_hand(directive: Directive, rule: Rule, taken: DirectiveStep, actor: Actor) -> None:
+    if rule.role == "addressee" and taken.addressee not in actor.addressees:
+        raise NotAddressee(taken.addressee)
+    if rule.role == "issuer" and not _is_issuer(directive, actor):
+        raise NotIssuer(taken.type)
+    if rule.role == "network" and "network" not in actor.roles:
+        raise NotAddressee(taken.addressee)
+
+
+def _is_issuer(directive: Directive, actor: Actor) -> bool:
+    """The Prime Minister always may; the holder until the Prime Minister has taken it over."""
+    return "pm" in actor.roles or (directive.phase != "taken_over" and "issuer" in actor.roles)
+
+
+def withdraw(directive: Directive, actor: Actor, *, reason: str) -> list[EventModel]:
+    """The issuer takes it back, or drops the draft.
+
+    Raises:
+        DirectiveUnknown, NotIssuer, IllegalStep.
+    """
+    written = _written(directive)
+    if directive.phase == "withdrawn":
+        return []
+    if not _is_issuer(directive, actor):
+        raise NotIssuer("withdraw")
+    if directive.phase != "draft" and directive.phase not in RUNNING:
+        raise IllegalStep("withdraw", directive.phase)
+    return [DirectiveWithdrawn(directive=written.directive, by=actor.identity, reason=reason)]
+
+
+def supersede(directive: Directive, actor: Actor, *, by_directive: str) -> list[EventModel]:
+    """Another directive takes its place; nothing more is owed under this one.
+
+    Raises:
+        DirectiveUnknown, NotIssuer, IllegalStep.
+    """
+    written = _written(directive)
+    if not _is_issuer(directive, actor):
+        raise NotIssuer("supersede")
+    if directive.phase not in RUNNING or by_directive == written.directive:
+        raise IllegalStep("supersede", directive.phase)
+    return [
+        DirectiveSuperseded(
+            directive=written.directive, by=actor.identity, superseded_by=by_directive
+        )
+    ]
+
+
+def reverse(directive: Directive, actor: Actor, *, reason: str) -> list[EventModel]:
+    """The Prime Minister reverses it, also when it is closed; what was done until now stands.
+
+    Raises:
+        DirectiveUnknown, NotPrimeMinister, IllegalStep.
+    """
+    written = _written(directive)
+    if "pm" not in actor.roles:
+        raise NotPrimeMinister("reverse")
+    if directive.phase == "reversed":
+        return []
+    if directive.phase not in RUNNING | {"closed"}:
+        raise IllegalStep("reverse", directive.phase)
+    return [DirectiveReversed(directive=written.directive, by=actor.identity, reason=reason)]
+
+
+def take_over(directive: Directive, actor: Actor, *, reason: str) -> list[EventModel]:
+    """From now on it is the Prime Minister's own; the addressees go on.
+
+    Raises:
+        DirectiveUnknown, NotPrimeMinister, IllegalStep.
+    """
+    written = _written(directive)
+    if "pm" not in actor.roles:
+        raise NotPrimeMinister("take over")
+    if directive.phase == "taken_over":
+        return []
+    if directive.phase != "open":
+        raise IllegalStep("take over", directive.phase)
+    return [DirectiveTakenOver(directive=written.directive, by=actor.identity, reason=reason)]
+
+
+def _written(directive: Directive) -> DirectiveDrafted:
+    if directive.draft is None:
+        raise DirectiveUnknown
+    return directive.draft
