@@ -11,6 +11,7 @@ from schemas.published import TYPES, Document, example, topics
 
 CONTRACT_VERSION = "1.0.0"
 _KAFKA_BINDING = "0.5.0"
+_DEFINITIONS = "#/$defs/"
 _ABOUT = (
     "Every event of the network is a CloudEvent in Kafka's binary mode: context attributes as "
     "`ce_` headers, the centre's own JSON bytes as the value, the source as the key."
@@ -120,17 +121,17 @@ def _embedded(type_: str, schema: Document) -> Document:
     """The schema and its definitions as components: a reference inside it points into the whole."""
 
     def pointed(part: Any) -> Any:  # noqa: ANN401 - any JSON value
-        if isinstance(part, list):
-            return [pointed(item) for item in part]
-        if not isinstance(part, dict):
-            return part
-        return {
-            key: value.replace("#/$defs/", f"#/components/schemas/{type_}.")
-            if key == "$ref"
-            else pointed(value)
-            for key, value in part.items()
-            if key not in {"$defs", "$schema", "$id"}
-        }
+        match part:
+            case list():
+                return [pointed(item) for item in part]
+            case dict():
+                kept = part.keys() - {"$defs", "$schema", "$id"}
+                return {key: pointed(value) for key, value in part.items() if key in kept}
+            case str() if part.startswith(_DEFINITIONS):
+                # A `$ref`, or where a discriminator leads.
+                return part.replace(_DEFINITIONS, f"#/components/schemas/{type_}.")
+            case _:
+                return part
 
     definitions = {
         f"{type_}.{name}": pointed(part) for name, part in schema.get("$defs", {}).items()

@@ -17,14 +17,15 @@ MESSAGES = DOCUMENT["components"]["messages"]
 
 
 def references(part: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
-    """Every `$ref` in it."""
+    """Every reference in it: of a `$ref`, and of a discriminator to what it chooses."""
     if isinstance(part, dict):
-        yield from (value for key, value in part.items() if key == "$ref")
         for value in part.values():
             yield from references(value)
     elif isinstance(part, list):
         for item in part:
             yield from references(item)
+    elif isinstance(part, str) and part.startswith("#/"):
+        yield part
 
 
 def test_every_reference_leads_somewhere_in_the_document() -> None:
