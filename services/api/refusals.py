@@ -145,7 +145,7 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
         "คำสั่งที่ {order} ไม่ได้มอบ {target} ในเวลานั้น",
         "order {order} does not give {target} at that moment",
     ),
-    directives.DirectiveUnknown: Refusal(404),
+    directives.DirectiveUnknown: Refusal(404, Text("ไม่มีข้อสั่งการนี้", "there is no such directive")),
     directives.DirectiveIdTaken: _conflict(
         "รหัสข้อสั่งการ {directive} มีผู้ใช้แล้ว", "the directive's id {directive} is taken"
     ),

@@ -133,6 +133,7 @@ class Actor:
     """The addressees that the identity speaks for."""
 
 
+@dataclass
 class DirectiveUnknown(Rejected):
     """There is no such directive, or it has no such addressee."""
 
@@ -290,7 +291,7 @@ def step(directive: Directive, taken: DirectiveStep, actor: Actor) -> list[Event
     """
     written = directive.draft
     if written is None or taken.addressee not in directive.standing:
-        raise DirectiveUnknown
+        raise DirectiveUnknown()
     rule, stands = STEPS[type(taken)], directive.standing[taken.addressee]
     _check_hand(directive, rule, taken, actor)
     if directive.phase not in RUNNING:
@@ -393,5 +394,5 @@ def take_over(directive: Directive, actor: Actor, *, reason: str) -> list[EventM
 
 def _written(directive: Directive) -> DirectiveDrafted:
     if directive.draft is None:
-        raise DirectiveUnknown
+        raise DirectiveUnknown()
     return directive.draft
