@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sys
 import time
 import traceback
@@ -69,6 +70,9 @@ def main() -> None:
 
 async def _run(servers: Servers, names: Sequence[str], size: str) -> list[str]:
     """The groups that failed."""
+    # Stopped from outside, the bench still stops its servers and processes.
+    if (measuring := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     print(f"{_now()} · {_machine()} · {size}", flush=True)
     return [name for name in names if not await _measured(servers, name, size)]
 
