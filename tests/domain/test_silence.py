@@ -10,12 +10,15 @@ from schemas.events import EventModel, decode
 from schemas.events.silence import CentreHeard, CentreSilent
 from services.domain.silence import (
     DECIDER,
+    LOOK_BACK_SECONDS,
     Hearing,
     Listening,
     Missed,
     fall_silent,
     hear_again,
+    looks_back,
     ran_out_at,
+    was_silent,
 )
 
 CENTRE = "poc:TH-83"
@@ -82,6 +85,34 @@ def test_other_events_change_nothing() -> None:
 
 def test_the_interval_ran_out_as_long_ago_as_the_listening_clock_says() -> None:
     assert ran_out_at(100.0, Listening(at(10), 130.0)) == at(9.5)
+
+
+INCREMENTS = st.lists(st.floats(0, 15, allow_subnormal=False), min_size=1, max_size=30)
+
+
+@given(INCREMENTS, st.floats(0.001, 100))
+def test_an_interval_that_ran_out_unseen_did_so_between_two_signs_of_life(
+    increments: list[float], seconds: float
+) -> None:
+    """Armed at the first tick, heard at the one after the last: silent and heard, in this order."""
+    listened = [sum(increments[:nth]) for nth in range(len(increments) + 1)]
+    ticks = [Listening(at(0) + timedelta(seconds=shown), shown) for shown in listened]
+    before, heard_at = ticks[-1], ticks[-1].time + timedelta(microseconds=1)
+    if not was_silent(seconds, before):
+        assert not any(was_silent(seconds, tick) for tick in ticks)
+        return
+    passed = next(tick for tick in ticks if tick.listened > seconds)
+    since = ran_out_at(seconds, passed)
+    assert ticks[0].time <= since <= passed.time <= before.time
+    (stated,) = fall_silent(Hearing(), Missed(CENTRE, since, ticks[0].time))
+    history = [stated, *hear_again(given_history(stated), CENTRE, heard_at=heard_at)]
+    assert [event.type for event in history] == [CentreSilent.type, CentreHeard.type]
+
+
+@given(st.floats(0.1, 1e7))
+def test_the_look_back_is_bounded_in_time_and_in_steps(shortest: float) -> None:
+    assert looks_back(shortest) <= LOOK_BACK_SECONDS
+    assert looks_back(shortest) / shortest <= 200
 
 
 MINUTES = st.integers(0, 20)
