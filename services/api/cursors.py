@@ -5,6 +5,7 @@ behind it may be another.
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from datetime import datetime
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
+from schemas.envelope import SLOTS
 from services.api.problems import BAD_CURSOR
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
@@ -62,8 +64,12 @@ class _Pair(msgspec.Struct, array_like=True):
     as_of: datetime
     known_at: datetime
     revision: int | None
-    ends: tuple[int, ...] | None
+    ends: bytes | None
     time: datetime | None
+
+
+# Each number has its fixed room: how long a cursor is must not tell how much others sent.
+_ENDS = struct.Struct(f">{SLOTS + 1}Q")
 
 
 class _Sealed(msgspec.Struct, array_like=True):
@@ -128,7 +134,7 @@ def _pair(answered: Answered) -> _Pair:
         moment.as_of,
         answered.known_at,
         cut.revision if isinstance(cut, Archive) else None,
-        cut.ends if isinstance(cut, Cut) else None,
+        _ENDS.pack(*cut.ends) if isinstance(cut, Cut) else None,
         cut.time,
     )
 
@@ -140,7 +146,7 @@ def _answered(sealed: _Pair, realm: str) -> Answered:
 def _known(sealed: _Pair) -> Known:
     time = sealed.time or sealed.known_at
     if sealed.ends is not None:
-        return Cut(time, sealed.ends)
+        return Cut(time, _ENDS.unpack(sealed.ends))
     return Archive(time, sealed.revision or 0)
 
 

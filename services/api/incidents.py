@@ -340,17 +340,10 @@ async def _situation(
 
 
 def _places(question: Question, incident: Row) -> list[str]:
-    """The nation and every province that may be seen; all, when a ministry or agenda shows it."""
-    scope = question.scope
-    every = [
-        NATION,
-        *(one.province for one in question.there.provinces),
-    ]
-    if scope.ministries.intersection(incident.ministries) or scope.agendas.intersection(
-        incident.agendas
-    ):
-        return every
-    return [place for place in every if scope.sees_place(place)]
+    """The nation and every province of which it is seen what was said of it in the incident."""
+    every = [NATION, *(one.province for one in question.there.provinces)]
+    said = (incident.ministries, incident.agendas)
+    return [place for place in every if question.scope.sees_said(place, *said)]
 
 
 def _item(row: Row, matrix: Matrix) -> dict[str, object]:

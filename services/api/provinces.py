@@ -127,7 +127,8 @@ async def get_situation(request: Request, question: Asked, code: Code) -> Respon
     if found is None or not (everywhere or scope.sees_place(code)):
         raise not_found()
     rows = await incidents.find(question, Wanted(provinces=[code]))
-    names = [row.id for row in rows]
+    # An incident shared with the reader's own province is seen; what others say of theirs is not.
+    names = [row.id for row in rows if scope.sees_said(code, row.ministries, row.agendas)]
     said = await statements(question, [code], names, depth=2)
     reports = await last_reports(question, [code], names)
     precedence = patterns(question)

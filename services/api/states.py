@@ -187,8 +187,15 @@ class _Cells:
     incidents: Mapping[str, Row]
 
     def has(self, place: str, incident: str) -> bool:
-        """Whether the incident lies in the place; all lie in the nation."""
-        return place == NATION or place in self.incidents[incident].provinces
+        """Whether the incident lies in the place, and the reader sees what is said of it there.
+
+        All incidents lie in the nation.
+        """
+        row = self.incidents[incident]
+        scope = self.view.question.scope
+        return (place == NATION or place in row.provinces) and scope.sees_said(
+            place, row.ministries, row.agendas
+        )
 
     def entry(self, cell: Cell, value: object, detail: Body, version: Version) -> Entry[Body]:
         """What is said in a cell; it moves with the place where the incident does."""

@@ -1,7 +1,7 @@
 """What a reader may see: nothing, unless a rule here gives it.
 
-The first floor of it: by kind of identity, the reader's place, and what the matrix gives at the
-moment asked for. Every query is filtered by it; nothing is taken out of an answer afterwards.
+Each kind of identity has one rule, judged by the orders and the registry of the moment asked for.
+Every query is filtered by what the rules give; nothing is taken out of an answer afterwards.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from typing import Protocol
 from schemas.events.order import Dimension
 from services.domain.matrix import Holding, Matrix
 from services.domain.registry import Registry, day_of
-from services.domain.substitution import acted_for_by, entrusted
+from services.domain.substitution import acted_for_by, acting_prime_minister, entrusted
 
 
 class Reader(Protocol):
@@ -42,7 +42,7 @@ class Resource(Enum):
     OVERVIEW = "overview"
     """Deputies' areas and overviews."""
     QUARANTINE = "quarantine"
-    """What could not be read or applied."""
+    """What could not be read or applied: where it lies and why, never its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,21 @@ class Scope:
     def sees_place(self, place: str) -> bool:
         """Whether what happens in this province (or `TH`) is seen."""
         return self.nation or place in self.provinces
+
+    def sees_everywhere(self, ministries: Iterable[str], agendas: Iterable[str]) -> bool:
+        """Whether an incident of these ministries and agendas is seen in all its places."""
+        return (
+            self.nation
+            or not self.ministries.isdisjoint(ministries)
+            or not self.agendas.isdisjoint(agendas)
+        )
+
+    def sees_said(self, place: str, ministries: Iterable[str], agendas: Iterable[str]) -> bool:
+        """Whether what is said of this place is seen, in an incident of these.
+
+        An incident that two provinces share shows each of them what is said of itself.
+        """
+        return self.sees_place(place) or self.sees_everywhere(ministries, agendas)
 
     def sees_deputy(self, deputy: str) -> bool:
         """Whether this person's area and overview are seen."""
@@ -95,11 +110,17 @@ _WHOLE_COUNTRY = frozenset(
 def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
     """What this reader may see at the matrix's moment.
 
-    Source: a centre or body sees what its place in the network lets it see (domain.md 1, 2).
+    Source: a centre or body sees what its place in the network lets it see (domain.md 1, 2). The
+    Prime Minister and PMOC see every place; so do who works for the country as a whole: the
+    committee's office as the hub for information about work in the regions, the cabinet's
+    secretary, the Interior Ministry that links the POCs, OPDC and the Budget Bureau (domain.md 2),
+    and analysts, because all of this is public. The operator sees the system and not its content,
+    the screening group the requests before it (issue 3).
     """
     kind, name = reader.kind, reader.name
     if kind in _WHOLE_COUNTRY:
         return _NATION
+    day = day_of(matrix.at)
     match kind:
         case "operator":
             return _OPERATOR
@@ -107,12 +128,14 @@ def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
             return _REFERENCE
         case "inspector" if name is not None:
             return _of_inspector(name, matrix)
+        case "deputy" if name is not None and _acts_as_prime_minister(name, matrix):
+            return _NATION
         case "deputy" | "secretariat" if name is not None:
             return _of_deputy(name, matrix)
-        case "governor" | "poc" if name is not None:
-            return Scope(_READS, provinces=frozenset({name}))
+        case "governor" if name is not None:
+            return _of_governor(name, registry, day)
         case _ if name is not None:
-            return _of_centre(f"{kind}:{name}", registry, day_of(matrix.at))
+            return _of_centre(f"{kind}:{name}", registry, day)
     return NOTHING
 
 
@@ -121,10 +144,21 @@ def may_retry(reader: Reader) -> bool:
     return reader.kind == "operator"
 
 
-def _of_deputy(deputy: str, matrix: Matrix) -> Scope:
-    """Source: the holder sees area, function and agenda by the orders in force (domain.md 2).
+def _acts_as_prime_minister(deputy: str, matrix: Matrix) -> bool:
+    """Whether the person decides in the Prime Minister's place, and so must see as they do.
 
-    Who acts for an absent deputy sees that deputy's too, as long as the absence lasts.
+    Source: รักษาราชการแทน (domain.md 2); that it is the person alone, not the secretariat, is ours.
+    """
+    acting = acting_prime_minister(matrix)
+    return acting is not None and acting.clause.deputy == deputy
+
+
+def _of_deputy(deputy: str, matrix: Matrix) -> Scope:
+    """What is held at the moment, and what those hold for whom the deputy acts.
+
+    Source: the holder has area, function and agenda by the orders in force (domain.md 2); a
+    substitute acts only during the absence (domain.md 6). A secretariat prepares what its deputy
+    decides on, so it sees the same.
     """
     deputies = [deputy, *(acting.acting_for for acting in acted_for_by(matrix, deputy))]
     held = [holding for one in deputies for holding in matrix.held_by(one)]
@@ -143,28 +177,48 @@ def _targets(held: Iterable[Holding], dimension: Dimension) -> frozenset[str]:
 
 
 def _of_inspector(inspector: str, matrix: Matrix) -> Scope:
-    """Source: an inspector sees the provinces in which a deputy entrusted them (domain.md 2)."""
+    """The provinces entrusted, of each deputy only those that deputy holds at the moment.
+
+    Source: one whose region is split serves two deputies and sees for each only that deputy's
+    provinces (domain.md 2).
+    """
     provinces = frozenset(
         province for duties in entrusted(matrix, inspector) for province in duties.provinces
     )
     return Scope(_READS, provinces=provinces) if provinces else _REFERENCE
 
 
+def _of_governor(province: str, registry: Registry, day: date) -> Scope:
+    """The governor's province, while there is one.
+
+    Source: the POC stands under the governor (domain.md 1).
+    """
+    if registry.province(province, day) is None:
+        return _REFERENCE
+    return Scope(_READS, provinces=frozenset({province}))
+
+
 def _of_centre(centre: str, registry: Registry, day: date) -> Scope:
-    """A centre that is not registered on the day reads reference data alone."""
+    """A POC's province; of MOC and DOC the incidents of their ministry or department, anywhere.
+
+    Neighbouring POCs see the problems they share (domain.md 1): an incident that lies in their own
+    province too. A centre that is not registered on the day reads reference data alone (ours).
+    """
     registered = registry.centre(centre, day)
     if registered is None:
         return _REFERENCE
+    below = {other: registry.centre(other, day) for other in _below(centre, registry, day)}
+    departments = (one.department for one in (registered, *below.values()) if one is not None)
     return Scope(
         _READS,
         provinces=_named(registered.province),
-        ministries=_named(registered.ministry),
-        centres=frozenset({centre, *_below(centre, registry, day)}),
+        ministries=_named(registered.ministry, *departments),
+        centres=frozenset({centre, *below}),
     )
 
 
-def _named(name: str | None) -> frozenset[str]:
-    return frozenset() if name is None else frozenset({name})
+def _named(*names: str | None) -> frozenset[str]:
+    return frozenset(name for name in names if name is not None)
 
 
 def _below(centre: str, registry: Registry, day: date) -> Iterable[str]:

@@ -6,10 +6,10 @@ only the network can read: it tells its bearer nothing and survives no restore.
 
 import base64
 import binascii
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -31,9 +31,8 @@ class BadToken(Exception):
     """Not a token of this network, or one of an epoch before a restore; says which."""
 
 
-class _Sealed(msgspec.Struct, array_like=True):
-    epoch: int
-    next: dict[int, int]
+_EPOCH = struct.Struct(">Q")
+_PLACE = struct.Struct(">BQ")
 
 
 class PositionTokens:
@@ -51,7 +50,9 @@ class PositionTokens:
 
     def seal(self, position: Position) -> str:
         """The position as an opaque token."""
-        content = msgspec.msgpack.encode(_Sealed(self._epoch, dict(position.next)))
+        # Each number has its fixed room: how long a token is must not tell how much others sent.
+        places = (_PLACE.pack(slot, at) for slot, at in sorted(position.next.items()))
+        content = b"".join((_EPOCH.pack(self._epoch), *places))
         sealed = self._cipher.encrypt(content, None)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
@@ -67,7 +68,11 @@ class PositionTokens:
             content = self._cipher.decrypt(sealed, None)
         except (InvalidTag, UnicodeEncodeError, binascii.Error, ValueError) as unreadable:
             raise BadToken("the position token is not one of this network") from unreadable
-        position = msgspec.msgpack.decode(content, type=_Sealed)
-        if position.epoch != self._epoch:
-            raise BadToken(f"the token is of epoch {position.epoch}, the log is in {self._epoch}")
-        return Position(position.next)
+        try:
+            (epoch,) = _EPOCH.unpack_from(content)
+            places = dict(_PLACE.iter_unpack(content[_EPOCH.size :]))
+        except struct.error as short:
+            raise BadToken("the position token is of another kind") from short
+        if epoch != self._epoch:
+            raise BadToken(f"the token is of epoch {epoch}, the log is in {self._epoch}")
+        return Position(places)

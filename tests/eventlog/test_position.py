@@ -16,6 +16,11 @@ def test_a_token_opens_to_the_position_it_was_made_of(position: Position) -> Non
     assert TOKENS.open(TOKENS.seal(position)) == position
 
 
+@given(st.integers(0, 2**53), st.integers(0, 64))
+def test_a_token_is_as_long_however_much_the_log_holds(at: int, slot: int) -> None:
+    assert len(TOKENS.seal(Position({slot: at}))) == len(TOKENS.seal(Position({0: 0})))
+
+
 @given(positions, st.dictionaries(st.integers(0, 64), st.integers(0, 2**53)))
 def test_a_position_is_covered_when_every_slot_it_speaks_of_is(
     position: Position, progress: dict[int, int]
