@@ -10,7 +10,7 @@ from tests.faults import oracle
 from tests.faults.load import Answer, Load
 from tests.faults.oracle import Entry, Folded
 from tests.faults.processes import until
-from tests.faults.system import PROVINCES, System
+from tests.faults.system import PROVINCES, RARELY_HEARD, System
 
 _CATCH_UP_SECONDS = 150
 _JUDGED_ANSWERS = 30
@@ -42,6 +42,8 @@ async def judge(load: Load) -> Counted:
     await until(system.is_ready, what="every process is ready again", seconds=_CATCH_UP_SECONDS)
     connection = await asyncpg.connect(system.dsn)
     try:
+        # The last that anybody decides, now that nobody speaks: from here on all is at rest.
+        await until(lambda: _are_silent(connection), what=f"{RARELY_HEARD} are stated silent")
         await until(lambda: _is_applied(system, connection), what="all of the log is applied")
         status = await _read(system, connection, "status")
         decisions = await _read(system, connection, "decisions")
@@ -90,6 +92,12 @@ async def _read(system: System, connection: asyncpg.Connection, topic: str) -> l
     if system.cluster is not None:
         return await oracle.read_kafka(system.cluster.bootstrap, topic)
     return await oracle.read_postgres(connection, topic)
+
+
+async def _are_silent(connection: asyncpg.Connection) -> bool:
+    """Every centre that owes a sign of life was stated silent last."""
+    last = dict(await oracle.silences_stated(connection))
+    return all(last.get(f"poc:{province}", False) for province in RARELY_HEARD)
 
 
 async def _is_applied(system: System, connection: asyncpg.Connection) -> bool:

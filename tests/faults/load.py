@@ -15,7 +15,7 @@ import httpx
 from schemas.events.registry import DepartmentRegistered
 from services.eventlog.store import Decision, DecisionStore, StoreUnavailable
 from tests.faults.oracle import Acknowledged, Json
-from tests.faults.system import NATIONAL, PROVINCES, System, new_event
+from tests.faults.system import NATIONAL, PROVINCES, RARELY_HEARD, System, new_event, silences
 
 SHARED = "flood-of-all"
 _FIGURES = ("dead", "injured", "missing", "displaced", "households")
@@ -25,8 +25,18 @@ LARGE = 40
 """So many events make a request large."""
 
 _LATE = timedelta(hours=6)
-ENOUGH_READS = 20
+ENOUGH = {
+    "requests": 60,
+    "duplicates": 30,
+    "contradictions": 5,
+    "decisions": 10,
+    "silences": 2,
+    "reads": 20,
+}
+"""How much must have happened before a load is worth judging."""
 _READERS = 3
+_QUIET_SECONDS = 6
+"""How long a centre that is rarely heard says nothing at most; it owes a sign of life sooner."""
 _READ_SECONDS = 8
 _AGO = timedelta(seconds=1)
 """Readers ask for what was known then: under load the models are seldom further."""
@@ -186,9 +196,17 @@ class Load:
             for first in range(_READERS):
                 group.create_task(self._read(PROVINCES[first:] + PROVINCES[:first]))
 
-    async def has_read_enough(self) -> bool:
-        """Readers were answered so often that their answers can be judged."""
-        return len(self.answers) >= ENOUGH_READS
+    async def is_enough(self) -> bool:
+        """So much happened of everything that it can be judged."""
+        happened = {
+            "requests": self.taken,
+            "duplicates": self.duplicates,
+            "contradictions": self.contradictions,
+            "decisions": len(self.acknowledged.decisions),
+            "reads": len(self.answers),
+            "silences": await silences(self.system),
+        }
+        return all(happened[name] >= enough for name, enough in ENOUGH.items())
 
     async def open_shared_incident(self) -> None:
         """The incident that every province reports on is open."""
@@ -200,7 +218,8 @@ class Load:
     async def _speak(self, centre: Centre) -> None:
         while not self.stopping.is_set():
             await self.say(centre, centre.request())
-            await self._pause(centre.dice.uniform(0.1, 0.5))
+            longest = _QUIET_SECONDS if centre.province in RARELY_HEARD else 0.5
+            await self._pause(centre.dice.uniform(0.1, longest))
         if centre.owed:
             await self.say(centre, centre.owed)
 

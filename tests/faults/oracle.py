@@ -339,21 +339,27 @@ async def decisions_are_whole(
     assert [(row[1], row[2]) for row in applied] == stored, "a decision was not applied once"
 
 
-async def silences_alternate(connection: asyncpg.Connection) -> int:
-    """A centre falls silent once, is heard once, and so on; returns how many were stated."""
+async def silences_stated(connection: asyncpg.Connection) -> list[tuple[str, bool]]:
+    """Which centre fell silent (true) or was heard again, in the order of the decisions."""
     rows = await connection.fetch("SELECT headers, data FROM decisions.events ORDER BY position")
-    silent: dict[str, bool] = {}
-    stated = 0
+    stated = []
     for row in rows:
         type_ = json.loads(row["headers"])["ce_type"]
         if type_ in ("centre.silent.v1", "centre.heard.v1"):
-            centre = json.loads(row["data"])["centre"]
-            assert silent.get(centre, False) == (type_ == "centre.heard.v1"), f"{centre}: {type_}"
-            silent[centre] = type_ == "centre.silent.v1"
-            stated += 1
-    kept = await connection.fetchval("SELECT count(*) FROM centres.silences")
-    assert kept == stated, f"{stated} silences and returns were stated, {kept} are in the table"
+            stated.append((json.loads(row["data"])["centre"], type_ == "centre.silent.v1"))
     return stated
+
+
+async def silences_alternate(connection: asyncpg.Connection) -> int:
+    """A centre falls silent once, is heard once, and so on; returns how many were stated."""
+    stated = await silences_stated(connection)
+    last: dict[str, bool] = {}
+    for centre, is_silent in stated:
+        assert last.get(centre, False) != is_silent, f"{centre}: silent {is_silent}, twice"
+        last[centre] = is_silent
+    kept = await connection.fetchval("SELECT count(*) FROM centres.silences")
+    assert kept == len(stated), f"{len(stated)} were stated, {kept} are in the table"
+    return len(stated)
 
 
 def answer_equals(province: str, answer: Json, folded: Folded) -> None:

@@ -1,16 +1,14 @@
 """Processes under a supervisor: whatever ends is started again, until the end."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-from deploy.kafka.broker import DIE_WITH_PARENT
+from tests.faults.forked import Forked, Forks
 
 _PAUSE_SECONDS = 0.2
 _STOP_SECONDS = 20
@@ -20,7 +18,7 @@ PATIENCE_SECONDS = 150
 
 @dataclass
 class Supervised:
-    """One process of the system, in a process group of its own; `output` has all it ever said."""
+    """One process of the system; `output` has all it ever said."""
 
     name: str
     module: str
@@ -28,7 +26,8 @@ class Supervised:
     environment: Mapping[str, str]
     output: Path
     client: httpx.AsyncClient
-    process: asyncio.subprocess.Process | None = None
+    forks: Forks
+    process: Forked | None = None
     kills: int = 0
     exits: list[int] = field(default_factory=list)
     """The exit codes of those that ended by themselves."""
@@ -45,15 +44,14 @@ class Supervised:
 
     async def kill(self) -> None:
         """Gone without a word, with all it may have started."""
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None and self.process.runs:
             self.kills += 1
-            os.killpg(self.process.pid, signal.SIGKILL)
-            await self.process.wait()
+            await self.process.kill()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it this signal."""
         assert self.process is not None
-        self.process.send_signal(number)
+        self.process.signal(number)
 
     async def answers(self, path: str = "/healthz") -> bool:
         """Whether it answers this page with 200."""
@@ -70,28 +68,17 @@ class Supervised:
         await asyncio.wait([self._keeper])
         self._keeper = None
         process = self.process
-        if process is None or process.returncode is not None:
+        if process is None or not process.runs:
             return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            await self.kill()
+        process.signal(signal.SIGTERM)
+        # Waited for and not awaited: what a timeout cancels would be its end itself.
+        await asyncio.wait([process.ended], timeout=_STOP_SECONDS)
+        await self.kill()
 
     async def _keep(self) -> None:
         while True:
-            with self.output.open("ab") as output:
-                self.process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-c", DIE_WITH_PARENT),
-                    *(sys.executable, "-m", self.module),
-                    env=self.environment,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    process_group=0,
-                )
-            code = await self.process.wait()
+            self.process = await self.forks.begin(self.module, self.environment, self.output)
+            code = await asyncio.shield(self.process.ended)
             if code != -signal.SIGKILL:
                 self.exits.append(code)
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -27,22 +27,27 @@ from schemas.events.registry import CentreRegistered, ProvinceRegistered
 from services.cli.preparation import make_database, prepare
 from services.embedded import postgres
 from services.embedded.postgres import OWNER, EmbeddedPostgres, PostgresDidNotStart
+from services.eventlog.connection import LOST
 from services.eventlog.store import Decision, DecisionStore, NewEvent
 from services.identity.identity import Identity
 from services.identity.issuer import Issuer
 from services.operation.settings import Settings
+from tests.faults.forked import Forks, open_forks
 from tests.faults.processes import Supervised, until
 
 type LogHome = Literal["postgres", "kafka-1", "kafka-3"]
 
 PROVINCES = ("TH-81", "TH-82", "TH-83", "TH-84", "TH-85", "TH-90")
+RARELY_HEARD = ("TH-85", "TH-90")
+"""Centres that fall silent again and again: the timers have something to say."""
+
 NATIONAL = "moc:moi"
 ANSWER_SECONDS = 30
 PROCESSES = ("ingest", "projections", "projections", "timers", "relay", "api")
 
 # The embedded server gives up its place only when the last backend of the killed one has ended.
 _POSTGRES_TRIES = 40
-_INTERVAL_SECONDS = 6
+_INTERVAL_SECONDS = 2
 _numbers = itertools.count(1)
 
 
@@ -59,6 +64,7 @@ class System:
     server_thread: ThreadPoolExecutor
     client: httpx.AsyncClient
     """One for everybody: making one costs more than all the requests of a second."""
+    forks: Forks
     processes: list[Supervised] = field(default_factory=list)
 
     @property
@@ -95,6 +101,7 @@ class System:
             environment=self._environment(port, database_url),
             output=self.directory / f"{kind}-{number}.log",
             client=self.client,
+            forks=self.forks,
         )
         self.processes.append(process)
         process.start()
@@ -170,6 +177,8 @@ async def _servers(
     home: LogHome, directory: Path, thread: ThreadPoolExecutor, stack: AsyncExitStack
 ) -> System:
     loop = asyncio.get_running_loop()
+    # It imports while the servers start.
+    forks = await stack.enter_async_context(open_forks())
     database = await loop.run_in_executor(thread, _postgres, directory / "db")
     system_of: list[System] = []
     stack.push_async_callback(lambda: _stop_postgres(system_of, database, thread))
@@ -192,7 +201,7 @@ async def _servers(
         }
     )
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=ANSWER_SECONDS))
-    system = System(home, settings, issuer, database, cluster, directory, thread, client)
+    system = System(home, settings, issuer, database, cluster, directory, thread, client, forks)
     system_of.append(system)
     return system
 
@@ -221,11 +230,23 @@ def _postgres(directory: Path) -> EmbeddedPostgres:
     raise AssertionError("unreachable")
 
 
+async def silences(system: System) -> int:
+    """How often a centre fell silent or was heard again, as far as it is applied."""
+    try:
+        connection = await asyncpg.connect(system.dsn)
+    except LOST:
+        return 0
+    try:
+        found: int = await connection.fetchval("SELECT count(*) FROM centres.silences")
+    finally:
+        await connection.close()
+    return found
+
+
 def country() -> list[EventModel]:
     """A network that is open, six provinces with their centres, and a ministry."""
     now = datetime.now(UTC)
-    # Two that are never heard often enough: the timers have something to say.
-    intervals = {"TH-85": _INTERVAL_SECONDS, "TH-90": _INTERVAL_SECONDS}
+    intervals = dict.fromkeys(RARELY_HEARD, _INTERVAL_SECONDS)
     poc = [
         CentreRegistered(
             centre=f"poc:{code}",

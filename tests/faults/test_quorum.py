@@ -1,5 +1,6 @@
 """Two of three brokers away: the door says so, and never that it took something."""
 
+import asyncio
 import json
 import random
 from dataclasses import dataclass
@@ -52,8 +53,7 @@ async def test_without_two_brokers_the_door_answers_503_and_takes_nothing(
         assert cluster is not None
         await system.on_servers(lambda: cluster.kill(1, 2))
         refused = [asking.centre.request() for _ in range(_STATUS_TRIES)]
-        for events in refused:
-            answer = await asking.send(events)
+        for answer in await asyncio.gather(*map(asking.send, refused)):
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) > 0
         await system.on_servers(lambda: cluster.start_node(1, 2))
