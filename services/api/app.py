@@ -120,7 +120,7 @@ class Gateway:
 
     async def _check_read_models(self) -> None:
         async with snapshot_of(self.resources.pool) as connection:
-            await snapshot(connection)
+            await snapshot(connection, "")
 
 
 def create_app(

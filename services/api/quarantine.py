@@ -5,6 +5,8 @@ the runner does it, and says what came of it.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -13,12 +15,13 @@ from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
-from services.api.database import Pool, Row
+from services.api.database import Connection, Pool, Row, fetch
 from services.api.events import conflicts_known
 from services.api.problems import BAD_CURSOR, documented, forbidden
 from services.api.reading import Asker, Listed, Listing, Opened
 from services.domain.scope import Resource, may_retry
 from services.operation.problems import Problem
+from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Live
 
 router = APIRouter(tags=["quarantine"])
@@ -29,7 +32,7 @@ _LISTED = """
 SELECT * FROM (
     SELECT 'unreadable' AS kind, q.topic AS of, q.partition::bigint AS partition,
            q."offset" AS place, q.reason, q.quarantined_at AS at, NULL AS key,
-           octet_length(q.value)::bigint AS bytes, encode(sha256(q.value), 'hex') AS digest
+           q.bytes, encode(q.digest, 'hex') AS digest
     FROM projections.quarantine q WHERE q.resolved_at IS NULL AND q.quarantined_at <= :until
     UNION ALL
     SELECT 'parked', p.model, p.slot, p.position, p.reason, p.parked_at, p.key, NULL, NULL
@@ -176,7 +179,8 @@ async def retry_quarantine(resources: Opened, asker: Asker) -> Response:
     if not may_retry(asker):
         raise forbidden()
     number = await _asked(resources.pool, str(asker))
-    row = await _done(resources.pool, number, seconds=resources.patience.after_seconds)
+    seconds = resources.patience.after_seconds
+    row = await _done(resources.pool, str(asker), number=number, seconds=seconds)
     outcome = None if row.outcome is None else Outcome.model_validate_json(row.outcome)
     body = Retry(
         number=row.number, requested_at=row.requested_at, done_at=row.done_at, outcome=outcome
@@ -188,21 +192,32 @@ async def retry_quarantine(resources: Opened, asker: Asker) -> Response:
     )
 
 
+@asynccontextmanager
+async def _asking(pool: Pool, asker: str) -> AsyncIterator[Connection]:
+    """A transaction for this reader alone."""
+    async with (
+        pool.acquire(timeout=_CONNECTION_SECONDS) as connection,
+        connection.transaction(),
+    ):
+        await fetch(connection, f"SELECT {NAME_READER}", {"reader": asker})
+        yield connection
+
+
 async def _asked(pool: Pool, asker: str) -> int:
     """The request that waits by now: a new one, or the one that somebody made before."""
     while True:
-        async with pool.acquire(timeout=_CONNECTION_SECONDS) as connection:
+        async with _asking(pool, asker) as connection:
             number: int | None = await connection.fetchval(_ASK, asker)
         # None when the one that was in the way has been done at this very moment.
         if number is not None:
             return number
 
 
-async def _done(pool: Pool, number: int, *, seconds: float) -> Row:
+async def _done(pool: Pool, asker: str, *, number: int, seconds: float) -> Row:
     """The request, once it is done or this much time is over."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        async with pool.acquire(timeout=_CONNECTION_SECONDS) as connection:
+        async with _asking(pool, asker) as connection:
             (row,) = await connection.fetch(_ASKED, number)
         if row.done_at is not None or asyncio.get_running_loop().time() > deadline:
             return row

@@ -224,7 +224,7 @@ class _Asking:
 
     async def put(self, connection: Connection, pinned: Pinned | None) -> Question:
         """The question for the pair asked for, or for the one a cursor has kept."""
-        seen = await snapshot(connection)
+        seen = await snapshot(connection, str(self.identity))
         cache = self.resources.reference
         live = (await cache.at(connection, seen, Live())).registry
         if pinned is None:

@@ -19,6 +19,7 @@ from services.domain.chain import Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of, registry_of
 from services.domain.validity import Validity, boundaries
+from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 
@@ -28,8 +29,9 @@ _MOMENTS = 16
 _STATES = 2
 _EVER = datetime.max.replace(tzinfo=UTC)
 
-_STATE = """
-SELECT (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress) AS progress,
+_STATE = f"""
+SELECT {NAME_READER},
+       (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress) AS progress,
        e.entries, e.last_entry, o.orders, o.last_order,
        (SELECT count(*) FROM events.versions WHERE root_slot = 64) AS versions,
        'registry.entries'::regclass::oid::bigint AS registry_table,
@@ -112,10 +114,10 @@ class Reference:
         return Validity(self.chain)
 
 
-async def snapshot(connection: Connection) -> Snapshot:
-    """How far this transaction sees."""
-    (row,) = await fetch(connection, _STATE, {})
-    progress, *numbers = row.values()
+async def snapshot(connection: Connection, reader: str) -> Snapshot:
+    """How far this transaction sees; from now on row security gives it what is this reader's."""
+    (row,) = await fetch(connection, _STATE, {"reader": reader})
+    _, progress, *numbers = row.values()
     return Snapshot(tuple(progress), tuple(numbers))
 
 

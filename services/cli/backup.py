@@ -36,7 +36,7 @@ _BATCH = 2_000
 _PATIENCE_SECONDS = 30.0
 _COLUMNS = """
 SELECT column_name FROM information_schema.columns
-WHERE table_schema = $1 AND table_name = $2 ORDER BY ordinal_position
+WHERE table_schema = $1 AND table_name = $2 AND is_generated = 'NEVER' ORDER BY ordinal_position
 """
 
 

@@ -17,6 +17,7 @@ from schemas.events.record import EventCorrected, EventSealed, EventWithdrawn
 from services.projections.arrival import Arrival, Key, arrival_of_row
 from services.projections.fact import Fact
 from services.projections.identities import Admission, columns, keep, look_up
+from services.projections.reason import reason_of
 
 _EXPECT = """
 INSERT INTO {events}.identities (realm, source, id, sealed)
@@ -122,7 +123,7 @@ def _misfit(event: EventModel, original_type: str) -> str | None:
         try:
             decode(event.corrected_type, msgspec.json.encode(event.corrected_data))
         except ValueError as unreadable:
-            return f"corrected_data is not of type {event.corrected_type}: {unreadable}"
+            return f"corrected_data is not of type {event.corrected_type}: {reason_of(unreadable)}"
     return None
 
 

@@ -18,6 +18,7 @@ from services.projections.admission import Unreadable, admit
 from services.projections.arrival import Arrival, read_arrival
 from services.projections.fact import KEEP_ONCE, Fact, ReadModel
 from services.projections.identities import Admission
+from services.projections.reason import reason_of
 from services.projections.schemas import Target
 
 MAX_PARKED_KEYS = 1_000
@@ -59,7 +60,7 @@ def read(records: Iterable[Record]) -> Read:
         try:
             arrivals.append(_arrival(record))
         except Exception as problem:  # noqa: BLE001 -- whatever it is, the bytes are kept with it
-            unreadable.append((record, f"{type(problem).__name__}: {problem}"[:2_000]))
+            unreadable.append((record, reason_of(problem)))
     return Read(arrivals, unreadable)
 
 
@@ -130,7 +131,7 @@ async def _apply_halves(
 ) -> None:
     """Find the fact that cannot be applied, keeping order within every key."""
     if len(facts) == 1:
-        await _park(connection, model, facts[0], f"{type(problem).__name__}: {problem}"[:2_000])
+        await _park(connection, model, facts[0], reason_of(problem))
         return
     half = len(facts) // 2
     await _apply_model(connection, target, model, facts[:half], set())

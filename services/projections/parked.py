@@ -12,8 +12,9 @@ from services.projections.apply import write
 from services.projections.fact import ReadModel
 from services.projections.identities import Recall
 from services.projections.models import MODELS
+from services.projections.reason import reason_of
 from services.projections.schemas import EVENTS, Target
-from services.projections.tried import AWAY, Tried, arrival_at, reason_of
+from services.projections.tried import AWAY, Tried, arrival_at
 
 type Place = tuple[int, int]
 """(slot, position)"""

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from services.projections.fact import ReadModel
 from services.projections.models import MODELS
 from services.readmodels import events
+from services.readmodels.confidential import SEEN_BY
 
 READERS = "kamkap_ingest, kamkap_timers, kamkap_relay, kamkap_api, kamkap_operator"
 EVENTS = "events"
@@ -20,6 +21,13 @@ ALL: Mapping[str, MetaData] = {
     **{model.name: model.metadata for model in MODELS},
 }
 """Every schema that is derived from the log, with its tables."""
+
+
+# What a policy was made of stands in its comment: Postgres gives the condition back rewritten.
+POLICY = """
+SELECT obj_description(oid, 'pg_policy') FROM pg_policy
+WHERE polrelid = to_regclass($1) AND polname = 'by_reader'
+"""
 
 
 class OutdatedReadModel(Exception):
@@ -70,6 +78,8 @@ async def ensure(connection: asyncpg.pool.PoolConnectionProxy) -> None:
             await make(connection, name, metadata)
         elif shape != shape_text(metadata):
             outdated.append(name)
+        else:
+            await _secure(connection, name, metadata)
     if outdated:
         raise OutdatedReadModel(f"kamkap rebuild {' '.join(outdated)}")
 
@@ -84,6 +94,7 @@ async def make(
     await connection.execute(f"COMMENT ON SCHEMA {schema} IS '{shape_text(metadata)}'")
     await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {READERS}")
     await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READERS}")
+    await _secure(connection, schema, metadata)
 
 
 async def drop(connection: asyncpg.pool.PoolConnectionProxy, schemas: Iterable[str]) -> None:
@@ -105,6 +116,29 @@ def shape_text(metadata: MetaData) -> str:
     """What a schema's comment says of its tables: it changes when a table does."""
     text = "\n".join(_statements(metadata, "shape"))
     return "shape " + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+async def _secure(
+    connection: asyncpg.pool.PoolConnectionProxy, schema: str, metadata: MetaData
+) -> None:
+    """Row security as each table's `seen_by` says; it belongs to the table, and moves with it.
+
+    It is no part of the shape: another condition is put in place without a rebuild.
+    """
+    for table in metadata.sorted_tables:
+        condition = table.info.get(SEEN_BY)
+        named = f"{schema}.{table.name}"
+        if condition is None or condition == await connection.fetchval(POLICY, named):
+            continue
+        for statement in (
+            f"ALTER TABLE {named} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+            f"DROP POLICY IF EXISTS by_process ON {named}",
+            f"DROP POLICY IF EXISTS by_reader ON {named}",
+            f"CREATE POLICY by_process ON {named} TO CURRENT_USER USING (true) WITH CHECK (true)",
+            f"CREATE POLICY by_reader ON {named} FOR SELECT TO {READERS} USING ({condition})",
+            f"COMMENT ON POLICY by_reader ON {named} IS '{condition.replace("'", "''")}'",
+        ):
+            await connection.execute(statement)
 
 
 def _statements(metadata: MetaData, schema: str) -> list[str]:

@@ -53,8 +53,3 @@ async def arrival_at(log: Log, store: DecisionStore, slot: int, position: int) -
     if record is None:
         raise LookupError(f"slot {slot} of the log has nothing at {position}")
     return read_arrival(slot, position, record.headers, record.value)
-
-
-def reason_of(problem: Exception) -> str:
-    """A failure as it is kept beside what failed."""
-    return f"{type(problem).__name__}: {problem}"[:2_000].replace("\x00", "\\u0000")

@@ -13,8 +13,9 @@ from services.eventlog.store import DecisionStore
 from services.projections.apply import Read, apply
 from services.projections.arrival import Arrival
 from services.projections.identities import Again, look_up
+from services.projections.reason import reason_of
 from services.projections.schemas import Target
-from services.projections.tried import AWAY, Tried, arrival_at, reason_of
+from services.projections.tried import AWAY, Tried, arrival_at
 
 _PAGE = 500
 _LISTED = """

@@ -16,6 +16,8 @@ from sqlalchemy import (
     text,
 )
 
+from services.readmodels.confidential import NOBODY, seen_by
+
 METADATA = MetaData(schema="events")
 
 IDENTITIES = Table(
@@ -77,8 +79,10 @@ WAITING = Table(
     Column("value", LargeBinary, nullable=False),
     PrimaryKeyConstraint("slot", "position"),
     Index("waiting_original", "realm", "original_source", "original_id"),
+    info=seen_by(NOBODY),
 )
-"""Corrections and withdrawals that arrived before their original; kept after it came."""
+"""Corrections and withdrawals that arrived before their original; kept after it came. With their
+bytes, so that nobody reads it but the runner."""
 
 CONFLICTS = Table(
     "conflicts",

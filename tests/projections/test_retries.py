@@ -217,6 +217,7 @@ async def test_nothing_is_put_into_models_while_others_are_built_beside_them(
 
 
 _ASK = "INSERT INTO projections.retries (requested_by) VALUES ('operator')"
+_AS_OPERATOR = "SELECT set_config('kamkap.reader', 'operator', true)"
 _ANSWER = "UPDATE projections.retries SET done_at = now(), outcome = '{}'"
 REFUSED = (
     ("kamkap_api", "INSERT INTO projections.retries (outcome) VALUES ('{}')"),
@@ -236,7 +237,7 @@ async def test_the_gateway_may_only_ask_and_the_runner_only_answer(database: Dat
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await pool.execute(statement)
     async with database.pool("kamkap_api") as pool:
-        await pool.execute(_ASK)
+        await pool.execute(f"BEGIN; {_AS_OPERATOR}; {_ASK}; COMMIT")
     async with database.pool("kamkap_projections") as pool:
         await pool.execute(_ANSWER)
         await pool.execute("UPDATE projections.quarantine SET note = 'x', resolved_at = now()")
