@@ -33,7 +33,8 @@ _STATEMENTS = """
 SELECT s.place, s.incident, s.source, said.*
 FROM situations.series s CROSS JOIN LATERAL ({each}) said
 WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
-ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC, said.sequence DESC, said.id DESC
+ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC,
+         said.sequence DESC NULLS LAST, said.id DESC
 """
 
 # One index for each figure, so each is asked for by name.
@@ -44,7 +45,7 @@ _EACH = """
  WHERE (s.stated >> {nth}) & 1 = 1
    AND r.place = s.place AND r.incident = s.incident AND r.source = s.source
    AND {states} AND {counts}
- ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT :depth)
+ ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT :depth)
 """
 
 _REPORTS = """
@@ -55,7 +56,7 @@ CROSS JOIN LATERAL (
            r.slot, r.position, r.root_slot, r.root_position
     FROM situations.reports r
     WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
-    ORDER BY r.time DESC, r.sequence DESC, r.id DESC LIMIT 1
+    ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT 1
 ) said
 WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
 ORDER BY s.place, s.incident, said.time DESC, s.source

@@ -126,9 +126,11 @@ class Matrix:
     def is_in_office(self, deputy: str) -> bool:
         """Whether the person's post is not empty.
 
-        Of whom no tenure is known at all, the order that names them alone speaks (ours).
+        Of whom no tenure is on record, the order that names them alone speaks (ours).
         """
-        return deputy not in self.validity.terms or self.office_of(deputy) is not None
+        if self.office_of(deputy) is not None:
+            return True
+        return not self.validity.is_on_record(deputy, self.at)
 
     def clauses[Clause: EventModel](self, kind: type[Clause]) -> Sequence[Ordered[Clause]]:
         """The clauses of one kind in all orders in force, the oldest order first."""

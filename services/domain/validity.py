@@ -152,18 +152,21 @@ class Validity:
 
     @cached_property
     def terms(self) -> Mapping[str, Sequence[Term]]:
-        """The terms of office of each person of whom any was ever stated."""
-        terms: dict[str, list[Term]] = {
-            clause.deputy: []
-            for order in self.chain.orders
-            for clause in order.clauses
-            if isinstance(clause, Appointment)
-        }
+        """The terms of office of each person who ever has one."""
+        terms: dict[str, list[Term]] = {}
         for term in (*self._registered(), *self._appointed()):
-            own = terms.setdefault(term.deputy, [])
             if term.begins < term.ends:
-                own.append(term)
+                terms.setdefault(term.deputy, []).append(term)
         return terms
+
+    def is_on_record(self, deputy: str, at: datetime) -> bool:
+        """Whether it is known by the moment when the person was in office.
+
+        A tenure that is registered speaks of all time. An order says nothing of before its effect:
+        an appointment must not empty the post that another order's word had filled.
+        """
+        registered = any(one.deputy == deputy for one in self.chain.tenures)
+        return registered or any(term.begins <= at for term in self.terms.get(deputy, ()))
 
     def _end(self, order: OrderIssued, before: Mapping[str, Ruling]) -> datetime:
         rank = rank_of(order)

@@ -18,7 +18,8 @@ from services.readmodels.facts import fact_table
 
 METADATA = MetaData(schema="situations")
 
-_OF_A_SERIES = ("realm", "place", "incident", "source", "time", "sequence", "id")
+# Of two reports of one moment the one without a number is the earlier, as everywhere.
+_OF_A_SERIES = ("realm", "place", "incident", "source", "time", text("sequence NULLS FIRST"), "id")
 
 
 def states(row: str, nth: int) -> str:

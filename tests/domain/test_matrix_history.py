@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -116,6 +115,14 @@ def test_nothing_changes_but_at_a_boundary(chain: Chain, steps: int, hours: int)
     begun = max((one for one in boundaries(chain) if one <= at), default=BEGIN - STEP)
     validity = Validity(chain)
     assert everything(Matrix(validity, at)) == everything(Matrix(validity, begun))
+
+
+@given(chains(), half_day)
+def test_an_order_changes_nothing_before_its_effect(chain: Chain, steps: int) -> None:
+    at = BEGIN + steps * STEP
+    begun = tuple(order for order in chain.orders if order.effective_from <= at)
+    until_then = Validity(Chain(begun, chain.tenures))
+    assert everything(Matrix(Validity(chain), at)) == everything(Matrix(until_then, at))
 
 
 @given(chains(), half_day)
@@ -232,13 +239,10 @@ class Life:
             if one.act == "appoint" and (one.tenure, order.number) not in self.left
         }
 
-    @cached_property
+    @property
     def _people(self) -> set[str]:
-        """Of whom a tenure was ever stated."""
-        appointed = {
-            one.deputy for order in self.orders for one in order.clauses if one.act == "appoint"
-        }
-        return appointed | {tenure.deputy for tenure in self.tenures}
+        """Of whom a tenure was ever registered, or who was seen in office."""
+        return {tenure.deputy for tenure in self.tenures}.union(*(there for _, there in self.seen))
 
     def _stayed(self, deputy: str, since: datetime) -> bool:
         if deputy not in self._people:
