@@ -1,0 +1,61 @@
+"""Decisions under the orders of the PM: judged by a version of them, appended only under it.
+
+A reservation or a re-assignment that is committed between the look at the orders and the append of
+a decision wins: the append fails, and the decision is judged again by what was committed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from schemas.events import EventModel, decode
+from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
+from services.eventlog.store import DecisionStore, Guard
+from services.eventlog.transact import Judged
+
+STREAM = DECIDER.stream(PRIME_MINISTER)
+
+type DecideUnder[State] = Callable[[Chain, State], list[EventModel]]
+"""Decides on its own stream's state, and asks `authority.grounds` of the chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The chain of orders as it stands at one version of its stream."""
+
+    chain: Chain
+    version: int
+
+    @property
+    def guard(self) -> Guard:
+        """Holds as long as no order and no tenure is added."""
+        return Guard(STREAM, self.version)
+
+
+class OrdersReader:
+    """Reads the orders of one store; what did not change is not read again."""
+
+    def __init__(self, store: DecisionStore) -> None:
+        self._store = store
+        self._read = Orders(Chain(), 0)
+
+    async def read(self) -> Orders:
+        """The orders as they stand now.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        if await self._store.version(STREAM) != self._read.version:
+            stored = await self._store.load(STREAM)
+            events = (decode(event.envelope.type, event.data) for event in stored)
+            self._read = Orders(DECIDER.fold(events), len(stored))
+        return self._read
+
+    async def judge[State](self, decide: DecideUnder[State]) -> Judged[State]:
+        """The decision under the orders as they stand now, for `transact_guarded`.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        orders = await self.read()
+        return Judged(partial(decide, orders.chain), (orders.guard,))
