@@ -12,6 +12,7 @@ from bench import country
 from bench.network import Network
 from services.api.app import Gateway, Surroundings, create_app
 from services.api.database import Connection, Pool, readers_of
+from services.eventlog.store import DecisionStore
 from services.identity.issuer import verifier_of
 from services.operation.metrics import Metrics
 
@@ -36,14 +37,27 @@ class _Noting:
             self.statements.append((logged.query, logged.args or ()))
 
 
+@asynccontextmanager
+async def _store_of(network: Network) -> AsyncIterator[DecisionStore]:
+    store = DecisionStore(network.pool)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 async def answers_of(network: Network) -> list[list[Statement]]:
     """The statements of each answer: eight overviews, eight situations, warm."""
-    async with readers_of(network.settings.dsn("kamkap_api")) as pool:
+    async with (
+        readers_of(network.settings.dsn("kamkap_api")) as pool,
+        _store_of(network) as store,
+    ):
         noting = _Noting(pool)
         gateway = Gateway.at(
             Surroundings(
                 pool=pool,
                 log=network.log,
+                store=store,
                 verifier=verifier_of(network.settings),
                 sealing_key=network.settings.sealing_key,
                 epoch=1,

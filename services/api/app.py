@@ -1,4 +1,4 @@
-"""The gateway as an application: every read of the contract, its documents, its pages of health."""
+"""The gateway as an application: the contract's reads and decisions, its documents and pages."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from services.api import (
     keys,
     nation,
     openapi,
+    orders,
     oversight,
     overview,
     provinces,
@@ -37,6 +38,7 @@ from services.api.reference import snapshot
 from services.domain.rejected import Rejected
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
+from services.eventlog.store import DecisionStore
 from services.identity.caller import Reception
 from services.identity.rates import Meter, Rate
 from services.identity.sessions import Sessions
@@ -60,6 +62,7 @@ ROUTERS = (
     nation.router,
     changes.router,
     oversight.router,
+    orders.router,
     archive.router,
     quarantine.router,
 )
@@ -76,6 +79,8 @@ class Surroundings:
     pool: Pool
     """Connections as `kamkap_api`, by `readers_of`."""
     log: Log
+    store: DecisionStore
+    """Where decisions are appended, as `kamkap_api`."""
     verifier: Verifier
     sealing_key: bytes
     epoch: int
@@ -101,6 +106,7 @@ class Gateway:
         resources = Resources(
             pool=surroundings.pool,
             log=surroundings.log,
+            store=surroundings.store,
             progress=Progress(surroundings.pool),
             tokens=PositionTokens(key, epoch=epoch),
             cursors=Cursors(key, epoch=epoch),

@@ -8,12 +8,17 @@ from starlette.responses import Response
 
 from services.eventlog.connection import LOST
 from services.eventlog.log import LogUnavailable
+from services.eventlog.store import StoreUnavailable
+from services.eventlog.transact import Contended
 from services.operation.logs import describe
 from services.operation.problems import INVALID_PARAMETER, Problem, Text, unavailable
 
 _FOR_A_MOMENT = (
     *LOST,
     LogUnavailable,
+    StoreUnavailable,
+    # No rule refused it: others kept deciding on the same.
+    Contended,
     # The runner has not made the read models yet, or is putting others in their place.
     asyncpg.InvalidSchemaNameError,
     asyncpg.UndefinedTableError,

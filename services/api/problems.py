@@ -1,11 +1,14 @@
 """What the gateway answers when it cannot answer: kinds of problems, and which rule has which."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from services.api.refusals import REFUSALS
+from services.domain import standing
+from services.domain.registry import BANGKOK_TIME
 from services.domain.rejected import Rejected
 from services.identity.rates import RATE_EXCEEDED
 from services.operation import problems
@@ -13,6 +16,11 @@ from services.operation.problems import Kind, Problem, Text
 
 NOT_YET = Kind("not-yet", 503, Text("ข้อมูลยังตามมาไม่ถึง", "Not caught up yet"))
 BAD_TOKEN = Kind("invalid-position", 400, Text("โทเค็นตำแหน่งใช้ไม่ได้", "The position is not valid"))
+KEY_USED = Kind(
+    "idempotency-key-used",
+    422,
+    Text("คีย์นี้ใช้กับคำขออื่นแล้ว", "The key was used for another request"),
+)
 BAD_CURSOR = Kind("invalid-cursor", 400, Text("เคอร์เซอร์ใช้ไม่ได้", "The cursor is not valid"))
 
 _REFUSED = Text("กฎของเครือข่ายไม่อนุญาต", "A rule of the network refuses it")
@@ -85,6 +93,21 @@ _EXAMPLES: Mapping[int, Problem] = {
     ),
     403: forbidden(),
     404: not_found(),
+    409: of_rejected(
+        standing.PowerHeld(
+            "area",
+            "TH-83",
+            "area",
+            "deputy-andaman",
+            "313/2568",
+            datetime(2025, 10, 1, tzinfo=BANGKOK_TIME),
+        )
+    ),
+    413: Problem(problems.BODY_TOO_LARGE, Text("รับได้ไม่เกิน 1 MiB", "At most 1 MiB is taken")),
+    422: Problem(
+        problems.INVALID_BODY,
+        extensions={"errors": [{"pointer": "/number", "detail_en": "Field required"}]},
+    ),
     429: Problem(
         RATE_EXCEEDED,
         Text("เกิน 6000 ต่อ 60 วินาที ลองใหม่ใน 2 วินาที", "More than 6000 in 60 s: again in 2 s"),
@@ -97,6 +120,9 @@ _MEANING = {
     401: "No token, or one that is not believed.",
     403: "This kind of resource is not for this reader.",
     404: "Not there, or not for this reader to know.",
+    409: "A rule refuses it; the problem's type names the rule.",
+    413: "The body is too large.",
+    422: "The body is not of its schema, or the key was used for another request.",
     429: "More than the rate allowed to one identity: again after `Retry-After` seconds.",
     503: "Not caught up with `after`, or a part of the network is away: send it again.",
 }

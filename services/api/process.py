@@ -1,10 +1,11 @@
-"""The gateway process: every read of the contract over HTTP."""
+"""The gateway process: every read and every decision of the contract over HTTP."""
 
 from contextlib import AsyncExitStack
 from functools import partial
 
 from services.api.app import Gateway, Surroundings, create_app
 from services.api.database import readers_of
+from services.eventlog.store import DecisionStore
 from services.identity.issuer import verifier_of
 from services.identity.rates import reads_of
 from services.operation.connections import log_of, pool_of
@@ -14,8 +15,8 @@ from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 from services.operation.starting import begun, epoch_of
 
-LOG_CONNECTIONS = 2
-"""For single events, where the log's home is the database."""
+WRITING_CONNECTIONS = 4
+"""For decisions, one of them kept, and for single events where the log's home is the database."""
 
 
 async def run(settings: Settings) -> None:
@@ -23,13 +24,16 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as resources:
         pool = await resources.enter_async_context(readers_of(settings.dsn("kamkap_api")))
         log_pool = await resources.enter_async_context(
-            pool_of(settings, "kamkap_api", size=LOG_CONNECTIONS)
+            pool_of(settings, "kamkap_api", size=WRITING_CONNECTIONS)
         )
         log = await resources.enter_async_context(log_of(settings, log_pool))
+        store = DecisionStore(log_pool)
+        resources.push_async_callback(store.close)
         place, metrics = listen(settings.host, settings.port), Metrics.new()
         surroundings = Surroundings(
             pool=pool,
             log=log,
+            store=store,
             verifier=verifier_of(settings),
             sealing_key=settings.sealing_key,
             epoch=await begun(epoch_of(log_pool), place, metrics),

@@ -26,6 +26,7 @@ from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
 from services.eventlog.log import Log
 from services.eventlog.position import BadToken, PositionTokens
+from services.eventlog.store import DecisionStore
 from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.operation.problems import Problem, Text
@@ -48,6 +49,7 @@ class Resources:
 
     pool: Pool
     log: Log
+    store: DecisionStore
     progress: Progress
     tokens: PositionTokens
     cursors: Cursors

@@ -10,7 +10,7 @@ from services.agent.network import Network
 from services.api.app import Gateway
 from services.api.app import Surroundings as GatewaySurroundings
 from services.api.database import readers_of
-from services.api.process import LOG_CONNECTIONS
+from services.api.process import WRITING_CONNECTIONS
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
 from services.eventlog.store import DecisionStore
@@ -73,14 +73,17 @@ class Parts:
         return await self.resources.enter_async_context(Ingest.open(surroundings))
 
     async def gateway(self) -> Gateway:
-        """Every read."""
+        """Every read, and the decisions of people with powers."""
         dsn = self.settings.dsn("kamkap_api")
         pool = await self.resources.enter_async_context(readers_of(dsn))
-        log_pool, log = await self._writing("kamkap_api", LOG_CONNECTIONS)
+        log_pool, log = await self._writing("kamkap_api", WRITING_CONNECTIONS)
+        store = DecisionStore(log_pool)
+        self.resources.push_async_callback(store.close)
         return Gateway.at(
             GatewaySurroundings(
                 pool=pool,
                 log=log,
+                store=store,
                 verifier=self.verifier,
                 sealing_key=self.settings.sealing_key,
                 epoch=await _epoch(log_pool),

@@ -18,8 +18,10 @@ from services.api.app import Gateway, Surroundings, create_app
 from services.api.database import Connection, Pool, readers_of
 from services.api.reading import Patience
 from services.domain.registry import start_of
+from services.eventlog.authority import STREAM
 from services.eventlog.position import PositionTokens
 from services.eventlog.postgres import PostgresLog
+from services.eventlog.store import DecisionStore
 from services.eventlog.ticks import Tick, Ticker
 from services.identity.identity import Identity
 from services.identity.issuer import Issuer, verifier_of
@@ -91,9 +93,12 @@ REGISTRY = (
     registered("precedence.set.v1", sources=["doc:moi.ddpm", "poc", "PMOC", "MOC", "DOC", "other"]),
     registered("deputy.registered.v1", deputy="a", name_th="รองนายกรัฐมนตรี ก", name_en="Deputy A"),
     registered("deputy.registered.v1", deputy="b", name_th="รองนายกรัฐมนตรี ข"),
+    registered("network.opened.v1", opened_at=OPENED.isoformat()),
+)  # fmt: skip
+
+ORDERS = (
     registered("tenure.registered.v1", tenure="a.1", deputy="a", office="deputy_pm",
                valid_from="2024-01-01"),
-    registered("network.opened.v1", opened_at=OPENED.isoformat()),
     order("1/2567", date(2024, 1, 1), gives("area", PHUKET, "a"), gives("area", PHANG_NGA, "b"),
           gives("function", "moi", "a"), gives("agenda", "drugs", "b")),
 )  # fmt: skip
@@ -129,13 +134,14 @@ class Country:
         path: str,
         identity: str | None = "pm",
         headers: dict[str, str] | None = None,
+        content: bytes | None = None,
         **query: Json,
     ) -> httpx.Response:
         """The answer to a request of any method."""
         transport = httpx.ASGITransport(self.app)
         said = {**(headers or {}), **self._authorization(identity)}
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return await client.request(method, path, params=query, headers=said)
+            return await client.request(method, path, params=query, headers=said, content=content)
 
     async def get_url(self, url: str, identity: str) -> httpx.Response:
         """The answer for a path with its query written out."""
@@ -217,13 +223,14 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
     async with (
         open_network(database) as network,
         readers_of(database.dsn("kamkap_api")) as pool,
-        database.pool("kamkap_api", size=2) as log_pool,
+        database.pool("kamkap_api", size=4) as log_pool,
     ):
-        log = PostgresLog(log_pool)
+        log, store = PostgresLog(log_pool), DecisionStore(log_pool)
         country: Country
         surroundings = Surroundings(
             pool=pool,
             log=log,
+            store=store,
             verifier=verifier_of(settings),
             sealing_key=SECRET,
             epoch=1,
@@ -234,6 +241,7 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
         country = Country(network, create_app(gateway), gateway, Issuer.open(settings))
         works = [asyncio.create_task(work()) for work in gateway.works.values()]
         await network.decide("registry", *REGISTRY)
+        await network.decide(STREAM, *ORDERS)
         await network.project()
         try:
             yield country
@@ -241,4 +249,5 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
             for work in works:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
+            await store.close()
             await log.close()

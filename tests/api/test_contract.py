@@ -24,6 +24,7 @@ PATHS = {
     "/v1/indicators/{id}/values": {"id": "rain"},
     "/v1/deputies/{id}/area": {"id": "a"},
     "/v1/deputies/{id}/overview": {"id": "a"},
+    "/v1/orders/{number}": {"number": "1/2567"},
     "/v1/changes": {"from_as_of": "2024-09-01T12:02:30+07:00"},
     "/v1/deputies/{id}/changes": {"id": "a", "from_as_of": "2024-09-01T12:02:30+07:00"},
     "/v1/provinces/{code}/changes": {"code": "TH-83", "from_as_of": "2024-09-01T12:02:30+07:00"},
