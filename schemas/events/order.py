@@ -131,6 +131,14 @@ class Entrusted(ClauseModel):
     duties: Annotated[list[Duty], Field(min_length=1)]
 
 
+class FundPower(ClauseModel):
+    """A minister attached to the PM's Office may approve emergency money in the area held, for as
+    long as the order is in effect; deputy PMs may without one."""
+
+    act: Literal["give_fund_power"] = "give_fund_power"
+    deputy: Key
+
+
 class Reservation(ClauseModel):
     """The PM orders otherwise: from now on the deputy's power over this matter rests.
 
@@ -186,6 +194,7 @@ Clause = Annotated[
     | Absence
     | ActingPrimeMinister
     | Entrusted
+    | FundPower
     | Reservation
     | Release
     | PartRevoked

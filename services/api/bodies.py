@@ -1,8 +1,9 @@
 """What every body is made of: times of Bangkok, names Thai first, pages."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -58,3 +59,26 @@ class Interval(Body):
 
     valid_from: date | None
     valid_to: date | None
+
+
+def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema with what it refers to in the place of each reference."""
+    definitions = schema.get("$defs", {})
+    named = {name: value for name, value in schema.items() if name != "$defs"}
+    whole: dict[str, Any] = _whole(named, definitions)
+    return whole
+
+
+def _whole(part: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- any part of it
+    """The part with each reference replaced by what it refers to: it stands by itself."""
+    match part:
+        case {"$ref": str(reference)}:
+            return _whole(definitions[reference.rpartition("/")[2]], definitions)
+        case dict():
+            # The mapping of a discriminator names schemas that are not apart any more.
+            kept = {name: value for name, value in part.items() if name != "discriminator"}
+            return {name: _whole(value, definitions) for name, value in kept.items()}
+        case list():
+            return [_whole(value, definitions) for value in part]
+        case _:
+            return part

@@ -5,7 +5,7 @@ sent again finds what it decided. Source: draft-ietf-httpapi-idempotency-key-hea
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import DECISIONS_SLOT, Envelope
 from schemas.events import EventModel
+from services.api.bodies import self_contained
 from services.api.problems import KEY_USED
 from services.eventlog.position import Position, PositionTokens
 from services.eventlog.store import StoredEvent
@@ -113,9 +114,9 @@ async def body_of[Model: BaseModel](request: Request, model: type[Model]) -> Mod
 
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
     """How OpenAPI has a body that `body_of` reads, with the model's own example."""
-    schema = model.model_json_schema(mode="validation")
-    examples = schema.pop("examples")
-    content = {"schema": _whole(schema, schema.pop("$defs", {})), "example": examples[0]}
+    schema = self_contained(model.model_json_schema(mode="validation"))
+    (example,) = schema.pop("examples")
+    content = {"schema": schema, "example": example}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
@@ -140,21 +141,6 @@ def _place(location: Sequence[int | str], content: bytes) -> tuple[int | str, ..
         is_there = step in data if isinstance(data, dict) else isinstance(data, list)
         data = data[step] if is_there else None
     return tuple(place)
-
-
-def _whole(part: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- any part of it
-    """The part with each reference replaced by what it refers to: it stands by itself."""
-    match part:
-        case {"$ref": str(reference)}:
-            return _whole(definitions[reference.rpartition("/")[2]], definitions)
-        case dict():
-            # The mapping of a discriminator names schemas that are not apart any more.
-            kept = {name: value for name, value in part.items() if name != "discriminator"}
-            return {name: _whole(value, definitions) for name, value in kept.items()}
-        case list():
-            return [_whole(value, definitions) for value in part]
-        case _:
-            return part
 
 
 async def _read(request: Request) -> bytes:

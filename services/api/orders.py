@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from schemas.events import decode
 from schemas.events.model import Key, Name, Province, Text
 from schemas.events.order import Clause, Dimension, OrderIssued, Reservation
 from services.api.answers import answer, answer_page, page_of, read_responses
-from services.api.bodies import Body, Page, When
+from services.api.bodies import Body, Page, When, self_contained
 from services.api.database import snapshot_of
 from services.api.deciding import (
     IdempotencyKey,
@@ -145,11 +145,15 @@ class OrderBody(Body):
         )
 
 
+# What a clause writes about itself has the shape that it is read by; its serialiser hides it.
+_CLAUSE = self_contained(TypeAdapter(Clause).json_schema(mode="validation"))
+
+
 class NumberedClause(Body):
     """One clause of an order; `clause` counts from 1 and is what a decision cites."""
 
     clause: int
-    orders: Clause
+    orders: Annotated[Clause, WithJsonSchema(_CLAUSE, mode="serialization")]
 
 
 class IssuedOrder(Body):

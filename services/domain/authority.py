@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import product, starmap
 from typing import Protocol
 
-from schemas.events.order import Reservation, Substitutes
+from schemas.events.order import FundPower, Reservation, Substitutes
 from services.domain import substitution
 from services.domain.chain import Chain
 from services.domain.grounds import (
@@ -232,5 +232,7 @@ class _Asked:
         if self.act is not Act.APPROVE_MONEY:
             return
         terms = self.matrix.validity.terms.get(holder, ())
-        if not any(term.office == "deputy_pm" and term.covers(self.matrix.at) for term in terms):
+        if any(term.office == "deputy_pm" and term.covers(self.matrix.at) for term in terms):
+            return
+        if all(given.clause.deputy != holder for given in self.matrix.clauses(FundPower)):
             raise FundPowerNotGiven(holder)

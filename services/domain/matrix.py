@@ -101,6 +101,12 @@ class Matrix:
         known = powers or self._missing[dimension] is None
         return Cell(dimension, target, "uncovered" if known else "not_known")
 
+    def claims(self, dimension: Dimension, target: str) -> Iterator[Holding]:
+        """What every order in force gives of the target, also where a later one has the last word,
+        the oldest first."""
+        for named in self._by_order:
+            yield from self._holdings(named.get((dimension, target), {}))
+
     def targets(self, dimension: Dimension) -> list[str]:
         """Every target that an order in force names, in the orders' own sequence."""
         return [target for named, target in self._naming if named == dimension]
@@ -160,10 +166,14 @@ class Matrix:
         """By target, the last word on each power over it. What an order ended stays ended, and
         what an amendment named is again as it was when only the amendment ends (ours)."""
         naming: dict[tuple[Dimension, str], _Powers] = {}
-        for ruling in self.in_force:
-            for key, powers in self._named_by(ruling).items():
+        for named in self._by_order:
+            for key, powers in named.items():
                 naming.setdefault(key, {}).update(powers)
         return naming
+
+    @cached_property
+    def _by_order(self) -> Sequence[Mapping[tuple[Dimension, str], _Powers]]:
+        return [self._named_by(ruling) for ruling in self.in_force]
 
     def _named_by(self, ruling: Ruling) -> Mapping[tuple[Dimension, str], _Powers]:
         """What one order says; where it names two for one power, the first."""

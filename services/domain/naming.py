@@ -19,6 +19,7 @@ from schemas.events.order import (
     DeputyRegistered,
     Dimension,
     Entrusted,
+    FundPower,
     PartRevoked,
     Release,
     Reservation,
@@ -189,7 +190,9 @@ def people(clause: Clause) -> Iterator[str]:
         case Reservation(deputy=deputy):
             if deputy is not None:
                 yield deputy
-        case Assignment() | Appointment() | Absence() | ActingPrimeMinister() | Entrusted():
+        case Assignment() | Appointment() | Absence() | ActingPrimeMinister():
+            yield clause.deputy
+        case Entrusted() | FundPower():
             yield clause.deputy
         case TenureEnd() | Release() | PartRevoked() | CabinetEnd():
             return

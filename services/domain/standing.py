@@ -3,7 +3,7 @@
 Source of all: domain.md 2; who holds what is the matrix's answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,6 +14,7 @@ from schemas.events.order import (
     Appointment,
     Assignment,
     Entrusted,
+    FundPower,
     OrderIssued,
     PartRevoked,
     Release,
@@ -165,7 +166,7 @@ def check_standing(chain: Chain, order: OrderIssued, registry: Registry) -> None
                 new.check_tenure_end(clause)
             case Substitutes():
                 new.check_substitutes(clause)
-            case Assignment() | Absence():
+            case Assignment() | Absence() | FundPower():
                 new.check_in_office(clause.deputy)
             case ActingPrimeMinister():
                 new.check_acting(clause)
@@ -309,20 +310,24 @@ class _New:
                     self._check_power(matrix, clause)
 
     def _check_power(self, matrix: Matrix, given: Assignment) -> None:
-        for holding in matrix.cell(given.dimension, given.target).holdings:
-            other = holding.given.deputy
-            if other == given.deputy or holding.order.number in self.order.amends:
-                continue
-            for power in holding.power.split("+"):
-                if power in given.power.split("+"):
-                    raise PowerHeld(
-                        given.dimension,
-                        given.target,
-                        power,
-                        other,
-                        holding.order.number,
-                        matrix.at,
-                    )
+        claims = list(matrix.claims(given.dimension, given.target))
+        for power in given.power.split("+"):
+            claiming = [claim for claim in claims if power in claim.power.split("+")]
+            replaced = self._replaced([claim.order for claim in claiming])
+            for claim in claiming:
+                other, order = claim.given.deputy, claim.order.number
+                if other != given.deputy and order not in replaced:
+                    named = given.dimension, given.target, power, other, order
+                    raise PowerHeld(*named, matrix.at)
+
+    def _replaced(self, claiming: Sequence[OrderIssued]) -> set[str]:
+        """Whose word the new order's stands for: those it amends, and what those have amended."""
+        replaced = set(self.order.amends)
+        # The latest first: an order amends only what took effect before it.
+        for order in sorted(claiming, key=rank_of, reverse=True):
+            if order.number in replaced:
+                replaced.update(order.amends)
+        return replaced
 
     def _moments(self) -> list[datetime]:
         """Its first moment and every later one of its time at which anything changes."""

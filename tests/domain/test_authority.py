@@ -14,6 +14,7 @@ from schemas.events.order import (
     Assignment,
     Clause,
     Entrusted,
+    FundPower,
     OrderIssued,
     Release,
     Reservation,
@@ -300,6 +301,8 @@ def test_emergency_money_is_for_deputy_prime_ministers() -> None:
     assert ask(minister, deputy("a"), Act.ORDER_TO_ACT).capacity == "holder"
     with pytest.raises(FundPowerNotGiven):
         ask(minister, deputy("a"), Act.APPROVE_MONEY)
+    said_so = Chain((*minister.orders, order("2/2567", FundPower(deputy="a"))), minister.tenures)
+    assert ask(said_so, deputy("a"), Act.APPROVE_MONEY).capacity == "holder"
 
 
 @pytest.mark.parametrize("act", list(Act))

@@ -17,6 +17,7 @@ from schemas.events.order import (
     Clause,
     DeputyRegistered,
     Entrusted,
+    FundPower,
     OrderIssued,
     PartRevoked,
     Release,
@@ -306,6 +307,10 @@ REFUSED: dict[str, tuple[type[Rejected], Draft]] = {
         draft("2/2567", gives("a", KRABI), effective_from=datetime(2023, 1, 1, tzinfo=UTC)),
     ),
     "away from no office": (standing.NotInOfficeThen, draft("2/2567", Absence(deputy="z"))),
+    "the fund power given to nobody in office": (
+        standing.NotInOfficeThen,
+        draft("2/2567", FundPower(deputy="z")),
+    ),
     "a substitute of oneself": (
         standing.SubstituteOfOneself,
         draft("2/2567", Substitutes(deputy="a", substitutes=["b", "a"])),
