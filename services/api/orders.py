@@ -281,7 +281,7 @@ async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
 async def _registry(resources: Resources) -> Registry:
     """What is registered now, as far as the read models have got."""
     async with snapshot_of(resources.pool) as connection:
-        seen = await snapshot(connection)
+        seen = await snapshot(connection, "")
         return (await resources.reference.at(connection, seen, Live())).registry
 
 
