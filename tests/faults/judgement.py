@@ -42,8 +42,8 @@ async def judge(load: Load) -> Counted:
     await until(system.is_ready, what="every process is ready again", seconds=_CATCH_UP_SECONDS)
     connection = await asyncpg.connect(system.dsn)
     try:
-        # The last that anybody decides, now that nobody speaks: from here on all is at rest.
-        await until(lambda: _are_silent(connection), what=f"{RARELY_HEARD} are stated silent")
+        # The last that anybody decides, now that they do not speak: from here on all is at rest.
+        await until(lambda: _are_silent(load, connection), what=f"{RARELY_HEARD} are stated silent")
         await until(lambda: _is_applied(system, connection), what="all of the log is applied")
         status = await _read(system, connection, "status")
         decisions = await _read(system, connection, "decisions")
@@ -94,8 +94,9 @@ async def _read(system: System, connection: asyncpg.Connection, topic: str) -> l
     return await oracle.read_postgres(connection, topic)
 
 
-async def _are_silent(connection: asyncpg.Connection) -> bool:
+async def _are_silent(load: Load, connection: asyncpg.Connection) -> bool:
     """Every centre that owes a sign of life was stated silent last."""
+    await load.give_sign_of_life()
     last = dict(await oracle.silences_stated(connection))
     return all(last.get(f"poc:{province}", False) for province in RARELY_HEARD)
 

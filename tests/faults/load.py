@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import asyncpg
 import httpx
@@ -210,10 +211,20 @@ class Load:
 
     async def open_shared_incident(self) -> None:
         """The incident that every province reports on is open."""
-        ministry = Centre(NATIONAL, "TH", random.Random(self.seed))
-        event = ministry._event("incident.opened.v1", opening(SHARED, PROVINCES))
+        await self._say_of_all("incident.opened.v1", opening(SHARED, PROVINCES))
+
+    async def give_sign_of_life(self) -> None:
+        """The ministry is heard: while anything arrives, the clock of silence is told often."""
+        await self._say_of_all("heartbeat.sent.v1", {"status": "ok"})
+
+    @cached_property
+    def _ministry(self) -> Centre:
+        return Centre(NATIONAL, "TH", random.Random(self.seed))
+
+    async def _say_of_all(self, type_: str, data: Json) -> None:
+        event = self._ministry._event(type_, data)
         event.pop("subject")
-        await self.say(ministry, [event])
+        await self.say(self._ministry, [event])
 
     async def _speak(self, centre: Centre) -> None:
         while not self.stopping.is_set():
