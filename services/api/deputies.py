@@ -156,7 +156,7 @@ def _area(question: Question, deputy: str) -> Area:
                 order=_by_order(one.order),
             )
             for one in reservations(matrix)
-            if _concerns(question, one, deputy)
+            if _concerns(question, one, deputy) and _is_seen(question, one.clause)
         ],
     )
 
@@ -167,6 +167,11 @@ def _concerns(question: Question, reserved: Ordered[Reservation], deputy: str) -
         return reserved.clause.deputy == deputy
     held = {(one.given.dimension, one.given.target) for one in question.matrix.held_by(deputy)}
     return (reserved.clause.dimension, reserved.clause.target) in held
+
+
+def _is_seen(question: Question, reserved: Reservation) -> bool:
+    """A target's is; that of one matter is for the PM and for whom it is reserved from."""
+    return reserved.subject is None or question.scope.sees_matter(reserved.deputy)
 
 
 def _by_order(order: OrderIssued) -> ByOrder:

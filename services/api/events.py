@@ -20,7 +20,8 @@ from services.readmodels.moment import Archive, Moment
 
 router = APIRouter(tags=["events"])
 
-# A placeholder (no slot) is an event that something refers to and that is not here.
+# A placeholder (no slot) is an event that something refers to and that is not here. An order is
+# seen whole or not at all here: not when it reserves a matter that the reader may not know of.
 _IDENTITY = """
 SELECT i.slot, i.position, i.accepted_at, i.archive_revision,
        (SELECT t.time FROM eventlog.ticks t WHERE t.number = eventlog.tick_of(i.slot, i.position))
@@ -29,6 +30,14 @@ FROM events.identities i
 WHERE i.realm = :realm AND i.source = :source AND i.id = :id AND i.time <= :as_of
   AND i.slot IS NOT NULL AND NOT i.sealed AND {known}
   AND (:nation OR i.source = ANY(:scope_sources) OR i.subject = ANY(:scope_subjects))
+  AND (i.type <> 'order.issued.v1' OR :matters OR EXISTS (
+      SELECT FROM oversight.orders o
+      WHERE (o.slot, o.position) = (i.slot, i.position) AND NOT EXISTS (
+          SELECT FROM jsonb_array_elements(o.body -> 'clauses') clause
+          WHERE clause ->> 'act' = 'reserve' AND clause ->> 'subject' IS NOT NULL
+            AND (clause ->> 'deputy' = ANY(:scope_deputies)) IS NOT TRUE
+      )
+  ))
 """
 _VERSIONS = """
 SELECT v.source, v.id, v.time, v.withdrawn FROM events.versions v
@@ -173,6 +182,8 @@ def _scoped(question: Question) -> dict[str, object]:
     }
     return {
         "nation": scope.nation,
+        "matters": scope.reads(Resource.MATTERS),
+        "scope_deputies": sorted(scope.deputies),
         "scope_sources": sorted(source_of_centre(CentreId(centre)) for centre in centres),
         "scope_subjects": sorted(f"provinces/{code}" for code in scope.provinces),
     }

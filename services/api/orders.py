@@ -42,8 +42,6 @@ from services.readmodels.moment import Live
 
 router = APIRouter(tags=["orders"])
 
-_SEE_MATTERS = frozenset({"pm", "pmoc"})
-
 
 class GroupAssignment(Body):
     """A whole cluster or inspection region is given, but for some provinces.
@@ -327,4 +325,4 @@ def _is_seen(clause: Clause, question: Question) -> bool:
     """A reservation that names one matter is for the PM and for whom it is reserved from."""
     if not isinstance(clause, Reservation) or clause.subject is None:
         return True
-    return question.identity.kind in _SEE_MATTERS or clause.deputy in question.scope.deputies
+    return question.scope.sees_matter(clause.deputy)

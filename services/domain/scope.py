@@ -5,7 +5,7 @@ Every query is filtered by what the rules give; nothing is taken out of an answe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import Protocol
@@ -41,6 +41,8 @@ class Resource(Enum):
     """Whether centres are heard."""
     OVERVIEW = "overview"
     """Deputies' areas and overviews."""
+    MATTERS = "matters"
+    """What the Prime Minister reserves of single matters, whosever they are."""
     QUARANTINE = "quarantine"
     """What could not be read or applied: where it lies and why, never its content."""
 
@@ -88,6 +90,10 @@ class Scope:
         """Whether this person's area and overview are seen."""
         return self.reads(Resource.OVERVIEW) and (self.nation or deputy in self.deputies)
 
+    def sees_matter(self, deputy: str | None) -> bool:
+        """Whether it is seen that a single matter is reserved from this person, or from all."""
+        return self.reads(Resource.MATTERS) or deputy in self.deputies
+
     def sees_centre(self, centre: str, province: str | None) -> bool:
         """Whether it is seen how this centre is heard."""
         return self.reads(Resource.CENTRES) and (
@@ -98,26 +104,27 @@ class Scope:
 NOTHING = Scope()
 _READS = frozenset({Resource.REFERENCE, Resource.SITUATION, Resource.CENTRES})
 _NATION = Scope(_READS | {Resource.OVERVIEW}, nation=True)
+_PRIME_MINISTER = Scope(_NATION.resources | {Resource.MATTERS}, nation=True)
 _OPERATOR = Scope(
     frozenset({Resource.REFERENCE, Resource.CENTRES, Resource.QUARANTINE}), nation=True
 )
 _REFERENCE = Scope(frozenset({Resource.REFERENCE}))
-_WHOLE_COUNTRY = frozenset(
-    {"pm", "pmoc", "cabinet", "committee", "interior", "opdc", "budget", "analyst"}
-)
+_WHOLE_COUNTRY = frozenset({"cabinet", "committee", "interior", "opdc", "budget", "analyst"})
 
 
 def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
     """What this reader may see at the matrix's moment.
 
     Source: a centre or body sees what its place in the network lets it see (domain.md 1, 2). The
-    Prime Minister and PMOC see every place; so do who works for the country as a whole: the
-    committee's office as the hub for information about work in the regions, the cabinet's
-    secretary, the Interior Ministry that links the POCs, OPDC and the Budget Bureau (domain.md 2),
-    and analysts, because all of this is public. The operator sees the system and not its content,
-    the screening group the requests before it (issue 3).
+    Prime Minister and PMOC see every place and matter. Every place is seen by who works for the
+    country as a whole: the committee's office as the hub for information about work in the
+    regions, the cabinet's secretary, the Interior Ministry that links the POCs, OPDC and the Budget
+    Bureau (domain.md 2), and by analysts, because all of this is public. The operator sees the
+    system and not its content, the screening group the requests before it (issue 3).
     """
     kind, name = reader.kind, reader.name
+    if kind in ("pm", "pmoc"):
+        return _PRIME_MINISTER
     if kind in _WHOLE_COUNTRY:
         return _NATION
     day = day_of(matrix.at)
@@ -129,7 +136,7 @@ def scope_of(reader: Reader, matrix: Matrix, registry: Registry) -> Scope:
         case "inspector" if name is not None:
             return _of_inspector(name, matrix)
         case "deputy" if name is not None and _acts_as_prime_minister(name, matrix):
-            return _NATION
+            return replace(_PRIME_MINISTER, deputies=_of_deputy(name, matrix).deputies)
         case "deputy" | "secretariat" if name is not None:
             return _of_deputy(name, matrix)
         case "governor" if name is not None:

@@ -138,7 +138,8 @@ async def test_no_process_s_role_can_pass_row_security_by(database: Database, ro
     """The server is the embedded one: the roles of a production database are made the same way."""
     async with database.pool(size=1) as pool:
         row = await pool.fetchrow(_POWERS, role, PRIVATE)
-    assert dict(row) == {"powers": False, "groups": 0, "owned": 0}
+    assert row is not None
+    assert tuple(row) == (False, 0, 0)
 
 
 @pytest.mark.usefixtures("country")

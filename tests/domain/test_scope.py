@@ -1,6 +1,6 @@
 """What each kind of identity may see; who is not named here sees nothing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -93,7 +93,9 @@ class Seen:
     """Whose incidents are seen wherever they are."""
     agendas: frozenset[str] = frozenset()
     deputies: frozenset[str] = frozenset()
-    centres: frozenset[str] = field(default=frozenset())
+    centres: frozenset[str] = frozenset()
+    matters: frozenset[str | None] = frozenset()
+    """From whom single matters are reserved, as far as that is seen; None is whoever holds them."""
 
 
 def of(*names: str) -> frozenset[str]:
@@ -102,9 +104,12 @@ def of(*names: str) -> frozenset[str]:
 
 OVERVIEWS = READS | {Resource.OVERVIEW}
 NATION = Seen(OVERVIEWS, PLACES, UNITS, AGENDAS, DEPUTIES, frozenset(CENTRES))
+PRIME_MINISTER = replace(
+    NATION, resources=OVERVIEWS | {Resource.MATTERS}, matters=DEPUTIES | {None}
+)
 REFERENCE = Seen(frozenset({Resource.REFERENCE}))
-OF_A = Seen(OVERVIEWS, of(PHUKET), of("moi"), of("drugs"), of("a"), of("poc:TH-83"))
-OF_B = Seen(OVERVIEWS, of(PHANG_NGA), deputies=of("b"), centres=of("poc:TH-82"))
+OF_A = Seen(OVERVIEWS, of(PHUKET), of("moi"), of("drugs"), of("a"), of("poc:TH-83"), of("a"))
+OF_B = Seen(OVERVIEWS, of(PHANG_NGA), deputies=of("b"), centres=of("poc:TH-82"), matters=of("b"))
 OF_A_AND_B = Seen(
     OVERVIEWS,
     of(PHUKET, PHANG_NGA),
@@ -112,8 +117,9 @@ OF_A_AND_B = Seen(
     of("drugs"),
     of("a", "b"),
     of("poc:TH-83", "poc:TH-82"),
+    of("a", "b"),
 )
-OF_C = Seen(OVERVIEWS, of(KRABI), deputies=of("c"))
+OF_C = Seen(OVERVIEWS, of(KRABI), deputies=of("c"), matters=of("c"))
 OF_PHUKET = Seen(places=of(PHUKET), centres=of("poc:TH-83"))
 OF_THE_OPERATOR = Seen(
     frozenset({Resource.REFERENCE, Resource.CENTRES, Resource.QUARANTINE}),
@@ -121,8 +127,8 @@ OF_THE_OPERATOR = Seen(
 )
 
 EVERYBODY = {
-    "pm": NATION,
-    "pmoc": NATION,
+    "pm": PRIME_MINISTER,
+    "pmoc": PRIME_MINISTER,
     "committee": NATION,
     "cabinet": NATION,
     "interior": NATION,
@@ -137,7 +143,7 @@ EVERYBODY = {
     "secretariat:b": OF_B,
     "deputy:c": OF_C,
     "secretariat:c": OF_C,
-    "deputy:nobody": Seen(OVERVIEWS, deputies=of("nobody")),
+    "deputy:nobody": Seen(OVERVIEWS, deputies=of("nobody"), matters=of("nobody")),
     "inspector:s": Seen(places=of(PHUKET, PHANG_NGA), centres=of("poc:TH-83", "poc:TH-82")),
     "inspector:i": REFERENCE,
     "inspector:a": REFERENCE,
@@ -154,7 +160,7 @@ EVERYBODY = {
     "doc:unheard-of": REFERENCE,
 }
 AT_OTHER_MOMENTS = [
-    ("deputy:a", DAY - NEARLY, Seen(OVERVIEWS, deputies=of("a"))),
+    ("deputy:a", DAY - NEARLY, Seen(OVERVIEWS, deputies=of("a"), matters=of("a"))),
     ("deputy:a", DAY + HOUR, OF_A),
     ("deputy:b", DAY + HOUR - NEARLY, OF_B),
     ("deputy:b", DAY + HOUR, OF_A_AND_B),
@@ -162,7 +168,7 @@ AT_OTHER_MOMENTS = [
     ("deputy:b", DAY + 2 * HOUR, OF_B),
     ("inspector:i", DAY + HOUR, Seen(places=of(PHANG_NGA), centres=of("poc:TH-82"))),
     ("inspector:i", DAY + 2 * HOUR, REFERENCE),
-    ("deputy:c", DAY + 3 * HOUR, NATION),
+    ("deputy:c", DAY + 3 * HOUR, PRIME_MINISTER),
     ("secretariat:c", DAY + 3 * HOUR, OF_C),
     ("deputy:a", DAY + 3 * HOUR, OF_A),
     ("deputy:c", DAY + 4 * HOUR, OF_C),
@@ -184,6 +190,8 @@ def seen_by(scope: Scope) -> Seen:
         frozenset(one for one in (*DEPUTIES, "nobody") if scope.sees_deputy(one))
         - (of("nobody") if scope.nation else of()),
         frozenset(one for one, place in CENTRES.items() if scope.sees_centre(one, place)),
+        frozenset(one for one in (*DEPUTIES, "nobody", None) if scope.sees_matter(one))
+        - (of("nobody") if scope.nation else of()),
     )
 
 
