@@ -66,7 +66,7 @@ _WRITES = (
     """,
     """
     INSERT INTO incidents.places
-    SELECT 'actual', place, 'old-' || nth, time
+    SELECT 'actual', place, 'old-' || nth, time, time
     FROM placed CROSS JOIN LATERAL (VALUES ('TH'), (province)) AS at (place) WHERE kind = 19
     """,
 )

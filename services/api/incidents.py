@@ -128,7 +128,8 @@ _LISTS = ("provinces", "ministries", "agendas")
 _FOLDED = """
 WITH candidate AS (
     SELECT DISTINCT p.incident FROM incidents.places p
-    WHERE p.realm = :realm AND p.province = ANY(:looked_at) AND {may_count}
+    WHERE p.realm = :realm AND p.province = ANY(:looked_at) AND p.opened_at <= :as_of
+      AND {may_count}
       AND {only}
 ), folded AS (
     SELECT candidate.incident AS id, f.* FROM candidate CROSS JOIN LATERAL (

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from itertools import chain
 
 from schemas.events.order import OrderIssued, TenureRegistered
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
@@ -23,9 +24,9 @@ from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 
-# A registry of the whole state is some megabytes, a day of it some hundred kilobytes.
+# A registry of the whole state is some megabytes, a moment of it some hundred kilobytes.
 _REMEMBERED = 8
-_MOMENTS = 16
+_MOMENTS = 64
 _STATES = 2
 _EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -66,7 +67,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class There:
-    """What there was on one day in Bangkok, and who held what at a moment of it."""
+    """What there was, and who held what, at a moment; the same until anything begins or ends."""
 
     matrix: Matrix
     registry: Registry
@@ -93,17 +94,24 @@ class Reference:
 
     registry: Registry
     chain: Chain
-    _there: OrderedDict[tuple[date, int], There] = field(default_factory=OrderedDict)
+    _there: OrderedDict[tuple[int, int], There] = field(default_factory=OrderedDict)
 
     def at(self, moment: datetime) -> There:
-        """What is remembered of the moment: one day is asked of the registry, and between two
-        moments at which an order or tenure begins or ends the matrix stays as it is."""
-        key = day_of(moment), bisect_right(self._boundaries, moment)
+        """What is remembered of the moment: between two days on which a registration begins or
+        ends, and two moments at which an order or tenure does, everything stays as it is."""
+        days = bisect_right(self._days, day_of(moment))
+        key = days, bisect_right(self._boundaries, moment)
         if (found := self._there.get(key)) is None:
             found = self._there[key] = There(Matrix(self._validity, moment), self.registry)
             if len(self._there) > _MOMENTS:
                 self._there.popitem(last=False)
         return found
+
+    @cached_property
+    def _days(self) -> list[date]:
+        versions = chain.from_iterable(self.registry.versions.values())
+        days = {day for one in versions for day in (one.valid_from, one.valid_to)}
+        return sorted(day for day in days if day is not None)
 
     @cached_property
     def _boundaries(self) -> list[datetime]:

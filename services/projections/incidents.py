@@ -8,30 +8,35 @@ from schemas.ids import NATION
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.incidents import CHANGES, METADATA, PLACES
 
-_OPEN = datetime.max.replace(tzinfo=UTC)
+_NOT_SAID = datetime.max.replace(tzinfo=UTC)
 
 # The incident's own row first: whoever holds it sees, in the statements after, every change that
 # others committed before. So the last to write always knows all that is written.
 _LOCK = """
 INSERT INTO {schema}.places AS place
-SELECT DISTINCT ON (realm, incident) realm, 'TH', incident, 'infinity'::timestamptz
+SELECT DISTINCT ON (realm, incident) realm, 'TH', incident, 'infinity'::timestamptz,
+       'infinity'::timestamptz
 FROM unnest($1::{schema}.places[]) ORDER BY realm, incident
 ON CONFLICT (realm, province, incident) DO UPDATE SET closed_at = place.closed_at
 """
 
 _ADD = """
 INSERT INTO {schema}.places
-SELECT DISTINCT realm, province, incident, 'infinity'::timestamptz
+SELECT DISTINCT realm, province, incident, 'infinity'::timestamptz, 'infinity'::timestamptz
 FROM unnest($1::{schema}.places[])
 ON CONFLICT DO NOTHING
 """
 
-# Closed when the latest word on it is that it closed. Withdrawn and corrected words are counted
-# out only by who reads: here a word too many must keep the incident in the filter, never drop it.
+# Opened by the first word that says so, closed when the latest word on it is that it closed.
+# Withdrawn and corrected words are counted out only by who reads: here a word too many must keep
+# the incident in the filter, never drop it.
 _CLOSE = """
-UPDATE {schema}.places place SET closed_at = latest.closed_at
+UPDATE {schema}.places place SET opened_at = latest.opened_at, closed_at = latest.closed_at
 FROM (
     SELECT touched.realm, touched.incident, coalesce((
+        SELECT min(c.time) FROM {schema}.changes c
+        WHERE c.realm = touched.realm AND c.incident = touched.incident AND c.change = 'opened'
+    ), 'infinity') AS opened_at, coalesce((
         SELECT CASE WHEN bool_and(word.change = 'closed') THEN max(word.time) END
         FROM (
             SELECT c.change, c.time FROM {schema}.changes c
@@ -49,7 +54,7 @@ FROM (
     FROM (SELECT DISTINCT realm, incident FROM unnest($1::{schema}.places[])) touched
 ) latest
 WHERE place.realm = latest.realm AND place.incident = latest.incident
-  AND place.closed_at <> latest.closed_at
+  AND (place.opened_at, place.closed_at) <> (latest.opened_at, latest.closed_at)
 """
 
 
@@ -101,7 +106,7 @@ def project(fact: Fact) -> Iterator[Row]:
 
 def _places(fact: Fact, incident: str, provinces: list[str]) -> Iterator[Row]:
     for province in (NATION, *provinces):
-        yield PLACES, (fact.realm, province, incident, _OPEN)
+        yield PLACES, (fact.realm, province, incident, _NOT_SAID, _NOT_SAID)
 
 
 _REOPEN = """

@@ -42,9 +42,11 @@ PLACES = Table(
     Column("realm", Text, nullable=False),
     Column("province", Text, nullable=False),
     Column("incident", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("closed_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("realm", "province", "incident"),
-    Index("places_open", "realm", "province", "closed_at"),
+    Index("places_open", "realm", "province", "closed_at", "opened_at"),
 )
-"""Every province an incident was ever said to be in (`TH` for all incidents, wherever), and when it
-closed as far as is known today, `infinity` while it is open. A filter, never an answer."""
+"""Every province an incident was ever said to be in (`TH` for all incidents, wherever), when it
+opened by the first word that says so, and when it closed as far as is known today; `infinity` for
+what was not said, or while it is open. A filter, never an answer."""

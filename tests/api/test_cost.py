@@ -2,13 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
 
 from services.embedded.postgres import EmbeddedPostgres
-from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, PRESS, Country, Json, open_country
+from tests.api.country import (
+    DISASTERS,
+    PHANG_NGA,
+    PHUKET,
+    PRESS,
+    Country,
+    Json,
+    centre,
+    gives,
+    open_country,
+    order,
+    province,
+    registered,
+)
 from tests.api.happenings import alerted, happen, measured, opened, said
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
@@ -42,6 +56,23 @@ NOW_QUERIES = [
     "/v1/centres",
     "/v1/deputies/a/changes",
 ]
+OF_A_PLACE = [
+    ("/v1/incidents?state=any", "/v1/incidents?state=any&province=TH-82"),
+    ("/v1/alerts", "/v1/alerts?province=TH-82"),
+    ("/v1/centres", None),
+    ("/v1/indicators", None),
+    ("/v1/indicators/rain/values", None),
+    ("/v1/overview", "/v1/deputies/a/overview"),
+]
+"""Lists of the nation, and the same of one place; None where the reader's scope alone narrows."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the statements of an answer read, by EXPLAIN of each as it ran."""
+
+    rows: float
+    buffers: int
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -87,6 +118,62 @@ async def test_what_is_asked_of_now_reads_as_much_after_a_long_history(
     assert await buffers(country, path) <= young * 1.2 + 20
 
 
+async def test_what_was_so_before_is_not_looked_for_in_what_came_after(country: Country) -> None:
+    path = "/v1/incidents?as_of=2024-08-10"
+    early = await cost(country, path)
+    await grow(country, 3_000)
+    late = await cost(country, path)
+    assert late.buffers <= early.buffers * 1.2 + 20
+    assert late.rows <= early.rows + 20
+
+
+@pytest.mark.parametrize(("path", "count"), STATEMENTS.items())
+async def test_a_whole_country_costs_as_many_statements_as_a_small_one(
+    large: Country, path: str, count: int
+) -> None:
+    query = {"from_as_of": SINCE} if path.endswith("/changes") else {}
+    await large.ask(path, **query)
+    with large.counting_statements() as statements:
+        await large.ask(path, **query)
+    assert len(statements) == count
+
+
+@pytest.mark.parametrize(("nation", "place"), OF_A_PLACE)
+async def test_what_is_read_of_a_place_is_never_more_than_of_the_nation(
+    large: Country, nation: str, place: str | None
+) -> None:
+    most = await cost(large, nation)
+    of_a_place = [await cost(large, place)] if place else []
+    if nation != "/v1/overview":
+        of_a_place.append(await cost(large, nation, "poc:TH-82"))
+    for one in of_a_place:
+        assert one.rows <= most.rows
+        assert one.buffers <= most.buffers
+
+
+@pytest_asyncio.fixture(scope="module")
+async def large(country: Country) -> Country:
+    """The same country with six deputies, 77 provinces and over a thousand centres."""
+    codes = [f"TH-{number}" for number in range(10, 87)]
+    deputies = "abcdef"
+    new = [province(code, code, code) for code in codes]
+    new += [registered("deputy.registered.v1", deputy=one, name_th=one) for one in deputies[2:]]
+    new += [centre(f"press:{nth}", "other", province=codes[nth % 77]) for nth in range(1_000)]
+    areas = [gives("area", code, deputies[nth % 6]) for nth, code in enumerate(codes[1:])]
+    # Named last, so Phuket stays with whom the other tests of this module ask about.
+    areas = [one for one in areas if one["target"] != PHUKET] + [gives("area", PHUKET, "a")]
+    await country.network.decide("large", *new)
+    await country.network.decide("orders/pm", order("2/2567", date(2024, 8, 20), *areas))
+    await country.tell(
+        *(opened(f"in-{code}", code, minutes=9) for code in codes),
+        *(said(code, f"in-{code}", dead=1, minutes=10) for code in codes),
+        *(alerted(f"alert-of-{code}", code, minutes=9) for code in codes),
+        *(measured(code, "2024-09-01", 5, minutes=9) for code in codes),
+    )
+    await country.network.pool.execute("ANALYZE")
+    return country
+
+
 async def grow(country: Country, events: int) -> None:
     """So many more events of places whose present stays as it is."""
     history: list[Json] = []
@@ -119,17 +206,31 @@ def _expiring(one: Json, expires: str) -> Json:
 
 
 async def buffers(country: Country, path: str) -> int:
-    """How many buffers the statements of an answer touch, by EXPLAIN of each as it ran."""
-    query = {"from_as_of": SINCE} if path.endswith("/changes") else {}
-    await country.ask(path, **query)
+    """How many buffers the statements of an answer touch."""
+    return (await cost(country, path)).buffers
+
+
+async def cost(country: Country, path: str, identity: str = "pm") -> Cost:
+    """What the answer to one identity costs, when everything kept in memory is there."""
+    url = f"{path}?from_as_of={SINCE}" if path.endswith("/changes") else path
+    assert (await country.get_url(url, identity)).status_code == 200
     with country.counting_statements() as statements:
-        await country.ask(path, **query)
-    total = 0
+        await country.get_url(url, identity)
+    rows, touched = 0.0, 0
     async with country.gateway.resources.pool.acquire() as connection:
         for statement, parameters in statements:
             explained = await connection.fetchval(
                 f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *parameters
             )
             plan = json.loads(explained)[0]["Plan"]
-            total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return total
+            rows += _scanned(plan)
+            touched += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return Cost(rows, touched)
+
+
+def _scanned(plan: Json) -> float:
+    """Rows that the scans of a plan looked at."""
+    if below := plan.get("Plans", []):
+        return sum(_scanned(one) for one in below)
+    looked = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return float(looked * plan["Actual Loops"])

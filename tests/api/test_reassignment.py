@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from services.embedded.postgres import EmbeddedPostgres
 from tests.api.country import (
+    ORDERS,
     PHANG_NGA,
     PHUKET,
-    REGISTRY,
     Country,
     Json,
     gives,
@@ -199,7 +199,7 @@ async def story(
         begins = datetime.fromisoformat("2024-01-01T00:00:00+07:00")
         tenure = {"tenure": "a.1", "deputy": "a", "begins": begins, "ends": None}
         memory = Memory(PRECEDENCE, tenures=[tenure])
-        memory.hear(0, [one for one in REGISTRY if one[0].type == "order.issued.v1"])
+        memory.hear(0, [one for one in ORDERS if one[0].type == "order.issued.v1"])
         yield Story(country, History(Random(request.param)), memory)
 
 
@@ -235,7 +235,10 @@ async def test_a_late_order_changes_what_was_so_and_never_what_was_known(country
     await country.tell(opened("flood", PHUKET), said(dead=2))
     tick = await country.tick()
     begins = NOON + 10 * SECOND
-    known: dict[str, Json] = {"as_of": (begins + SECOND).isoformat(), "known_at": tick.time.isoformat()}
+    known: dict[str, Json] = {
+        "as_of": (begins + SECOND).isoformat(),
+        "known_at": tick.time.isoformat(),
+    }
     before: dict[str, Json] = {"as_of": (begins - SECOND).isoformat()}
     path = "/v1/overview"
     given = [(await country.get(path, **pair)).content for pair in (known, before)]
