@@ -19,7 +19,19 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from bench import appends, freshness, ingest, latest, million, projection, reads, signed, single
+from bench import (
+    appends,
+    freshness,
+    ingest,
+    latest,
+    million,
+    past,
+    projection,
+    reads,
+    reshuffle,
+    signed,
+    single,
+)
 from bench.latest import Result
 from bench.measuring import Row
 from bench.network import Servers, start_servers
@@ -45,6 +57,8 @@ GROUPS: Mapping[str, Group] = {
     "projection-two": Group(projection.by_two, 5),
     "freshness": Group(freshness.rows, 4),
     "reads": Group(reads.rows, 8),
+    "past": Group(past.rows, 30),
+    "reshuffle": Group(reshuffle.rows, 4),
     "growth": Group(reads.growth, 20),
     "bodies": Group(million.bodies, 6),
     "million": Group(million.rows, 45),

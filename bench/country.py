@@ -16,6 +16,8 @@ REPORT_BYTES = 470
 INCIDENT = "flood-2568"
 CENTRES = [f"poc:{province}" for province in PROVINCES]
 CENTRAL = "/centres/doc/moi.ddpm"
+OF_THE_CHAIN = ("tenure.registered.v1", "order.issued.v1")
+"""What lies on the stream by which orders are judged."""
 
 type Event = tuple[Envelope, bytes]
 
@@ -74,6 +76,50 @@ def _order() -> dict[str, object]:
     }
 
 
+def offices(count: int) -> list[Event]:
+    """So many more centres of the ministry, spread over the provinces."""
+    return [
+        _registered(
+            100_000 + nth,
+            "centre.registered.v1",
+            {
+                "centre": f"doc:moi.office-{nth}",
+                "level": "DOC",
+                "name_th": "สำนักงาน",
+                "ministry": "moi",
+                "parent": "moc:moi",
+                "province": PROVINCES[nth % len(PROVINCES)],
+            },
+        )
+        for nth in range(count)
+    ]
+
+
+def reshuffle(serial: int, effective_from: datetime, *, among: int = len(DEPUTIES)) -> Event:
+    """An order by which every province moves on to the next of so many deputies."""
+    return _registered(200_000 + serial, "order.issued.v1", shuffled(serial, effective_from, among))
+
+
+def shuffled(serial: int, effective_from: datetime, among: int) -> dict[str, object]:
+    """What the order says."""
+    areas = [
+        {
+            "act": "assign",
+            "dimension": "area",
+            "target": code,
+            "deputy": DEPUTIES[(nth + serial) % among],
+            "power": "area",
+        }
+        for nth, code in enumerate(PROVINCES[1:])
+    ]
+    return {
+        "number": f"{serial}/2568",
+        "effective_from": effective_from.isoformat(),
+        "complete": ["area"],
+        "clauses": areas,
+    }
+
+
 def _registered(nth: int, type_: str, data: dict[str, object]) -> Event:
     envelope = Envelope(id=f"r{nth}", source="/centres/pmoc", type=type_, time=BEGIN)
     return envelope, json.dumps({"source": "bench", **data}).encode()
@@ -84,8 +130,8 @@ def deputy_of(province: str) -> str:
     return DEPUTIES[PROVINCES.index(province) % len(DEPUTIES)]
 
 
-def opening() -> Event:
-    """The flood, in every province."""
+def opening(*, days_before: int = 0) -> Event:
+    """The flood, in every province, from an hour and so many days before the beginning on."""
     data = {
         "incident": INCIDENT,
         "hazard": "flood",
@@ -94,7 +140,10 @@ def opening() -> Event:
         "provinces": PROVINCES,
     }
     envelope = Envelope(
-        id="opening", source=CENTRAL, type="incident.opened.v1", time=BEGIN - timedelta(hours=1)
+        id=f"opening-{days_before}",
+        source=CENTRAL,
+        type="incident.opened.v1",
+        time=BEGIN - timedelta(days=days_before, hours=1),
     )
     return envelope, json.dumps(data).encode()
 

@@ -148,6 +148,23 @@ class Network:
             batches.setdefault(slot_of(envelope.source), []).append(message)
         await self.log.append(STATUS_TOPIC, batches, timeout=30)
 
+    async def decide(self, stream: str, events: Sequence[country.Event]) -> None:
+        """Decisions are in the store; the relay's process publishes them."""
+        store = DecisionStore(self.pool)
+        new = [NewEvent(envelope, data) for envelope, data in events]
+        await store.append(Decision(stream, await store.version(stream), new))
+        await store.close()
+
+    async def publish(self) -> None:
+        """What was decided is in the log and in the read models, by work of this process."""
+        store = DecisionStore(self.pool)
+        relay = Relay(self.pool, self.log, store)
+        # A log in Kafka outlives the row's database: its topics are shared by rows of one run.
+        while await relay.publish():
+            pass
+        await self.project(DECISIONS_TOPIC)
+        await store.close()
+
     async def progress(self) -> int:
         """How many events of `status` are in the read models."""
         return int(
@@ -213,15 +230,11 @@ def _settings(servers: Servers, database: str, home: str) -> Settings:
 
 
 async def _register(network: Network) -> None:
-    store = DecisionStore(network.pool)
-    new = [NewEvent(envelope, data) for envelope, data in country.registry()]
-    relay = Relay(network.pool, network.log, store)
-    # A log in Kafka outlives the row's database: its topics are shared by rows of one run.
-    await store.append(Decision("registry", 0, new))
-    while await relay.publish():
-        pass
-    await network.project(DECISIONS_TOPIC)
-    await store.close()
+    events = country.registry()
+    chain = [one for one in events if one[0].type in country.OF_THE_CHAIN]
+    await network.decide("registry", [one for one in events if one not in chain])
+    await network.decide("orders/pm", chain)
+    await network.publish()
     await network.append([country.opening()])
 
 

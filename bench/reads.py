@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
@@ -79,16 +79,7 @@ async def _latency(network: Network, size: Size, gateway: int, door: int) -> Row
         else (f"/v1/provinces/{chance.choice(country.PROVINCES)}/situation", pm)
         for nth in range(1_000)
     ]
-    tokens = {centre: network.token(centre) for centre in country.CENTRES}
-
-    async def both(seconds: int, prefix: str) -> tuple[Sent, Sent]:
-        ingest = Plan(door, 50 * seconds, 20, prefix, tokens, connections=8, rate=50)
-        asked = Plan(gateway, READS * seconds, 0, "", {}, connections=8, rate=READS, reads=paths)
-        return await asyncio.gather(sending(asked), sending(ingest))
-
-    await both(3, "warm")
-    read, sent = await both(size.open_seconds, "beside")
-    assert set(read.statuses) == {200}, read.trouble
+    read, sent = await beside_ingest(network, size, Plan(gateway, 0, 0, "", {}, reads=paths), door)
     seen = percentile(read.latencies_ms, 99)
     return Row(
         "overview and situation, p99",
@@ -105,6 +96,21 @@ async def _latency(network: Network, size: Size, gateway: int, door: int) -> Row
         f"the door (answers {sent.statuses}); {size.history:,} events of history; all processes "
         f"on the same machine; load {load()}",
     )
+
+
+async def beside_ingest(network: Network, size: Size, reads: Plan, door: int) -> tuple[Sent, Sent]:
+    """The plan's reads in an open loop beside 1,000 events a second; once warm, then measured."""
+    tokens = {centre: network.token(centre) for centre in country.CENTRES}
+
+    async def both(seconds: int, prefix: str) -> tuple[Sent, Sent]:
+        ingest = Plan(door, 50 * seconds, 20, prefix, tokens, connections=8, rate=50)
+        asked = replace(reads, requests=READS * seconds, connections=8, rate=READS)
+        return await asyncio.gather(sending(asked), sending(ingest))
+
+    await both(3, "warm")
+    read, sent = await both(size.open_seconds, "beside")
+    assert set(read.statuses) == {200}, read.trouble
+    return read, sent
 
 
 async def _cost(network: Network) -> Cost:

@@ -16,6 +16,10 @@ class Size:
     history: int
     """Events of history under the reads; the long history has five times as many."""
     million: int
+    past: int
+    """Events of history under the reads of past moments."""
+    centres: int
+    """Centres beside those of the provinces, under the same reads."""
 
 
 FULL = Size(
@@ -27,6 +31,8 @@ FULL = Size(
     open_seconds=20,
     history=1_000_000,
     million=1_000_000,
+    past=5_000_000,
+    centres=10_000,
 )
 QUICK = Size(
     runs=3,
@@ -37,4 +43,6 @@ QUICK = Size(
     open_seconds=4,
     history=20_000,
     million=20_000,
+    past=20_000,
+    centres=200,
 )
