@@ -13,17 +13,21 @@ import pytest_asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from schemas.envelope import SLOTS
 from services.api.answers import answer
 from services.api.app import create_app
 from services.api.bodies import Body
+from services.api.cursors import Bound, Cursors, Pinned
 from services.api.problems import forbidden, not_found
 from services.api.reading import Asked
 from services.embedded.postgres import EmbeddedPostgres
+from services.readmodels.moment import Cut, Moment
 from tests.api.asking import SINCE, UNASKED, Question, Walk, differences, observe
-from tests.api.country import Country, open_country
+from tests.api.country import SECRET, Country, open_country
 from tests.api.happenings import happen
 from tests.api.outside import REACHES, Happening, Reach, happening
 from tests.database import fresh_database
+from tests.projections.network import NOON
 
 SEED = 2547
 PAIRS = 10
@@ -85,6 +89,16 @@ async def test_no_answer_tells_of_what_is_outside_its_reader_s_scope(
     random = Random(f"{SEED} {reader} {other}")
     here = happening(random, reader, other)
     assert await told_apart(country, reader, here, random) == []
+
+
+def test_a_cursor_is_as_long_however_much_the_network_holds() -> None:
+    cursors, bound = Cursors(SECRET, epoch=1), Bound("pm", "/v1/incidents", ())
+
+    def sealed(at: int) -> str:
+        cut = Cut(NOON, (at,) * (SLOTS + 1))
+        return cursors.seal(bound, Pinned(Moment(NOON, cut), NOON, ["flood"]))
+
+    assert {len(sealed(at)) for at in (0, 127, 128, 70_000, 2**40)} == {len(sealed(1))}
 
 
 async def test_every_operation_is_asked(country: Country) -> None:
