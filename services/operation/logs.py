@@ -12,6 +12,9 @@ from structlog.types import EventDict, Processor
 
 OURS = ("services.", "schemas.", "deploy.")
 
+_SELDOM_SECONDS = 10.0
+_MOST_MESSAGES = 1_000
+
 
 def configure(level: str) -> None:
     """Log from here on, the libraries' own messages included, at this level and above."""
@@ -37,10 +40,37 @@ def configure(level: str) -> None:
             ],
         )
     )
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     # A library's own `info` tells of its insides, and may tell of what it carries.
     root.setLevel(max(logging.getLevelNamesMapping()[level.upper()], logging.WARNING))
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in ten seconds, with how often it said it meanwhile.
+
+    With two of three brokers away a Kafka client says so some fifty times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is written."""
+        message = record.getMessage()
+        key = (record.name, message)
+        at, held_back = self._said.get(key, (float("-inf"), 0))
+        if record.created - at < _SELDOM_SECONDS:
+            self._said[key] = (at, held_back + 1)
+            return False
+        if len(self._said) >= _MOST_MESSAGES:
+            self._said.clear()
+        self._said[key] = (record.created, 0)
+        if held_back:
+            record.msg, record.args = f"{message} (and {held_back} times before)", None
+        return True
 
 
 def explain_exception(_logger: object, _method: str, event: EventDict) -> EventDict:

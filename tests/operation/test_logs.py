@@ -1,9 +1,12 @@
 """The log is JSON with ids; it holds no bodies, whoever writes to it."""
 
 import json
+import logging
 import subprocess
 import sys
 import textwrap
+
+from services.operation.logs import Seldom
 
 
 def logged(script: str) -> list[dict[str, object]]:
@@ -52,6 +55,20 @@ def test_a_library_writes_into_the_same_log() -> None:
     assert [line["event"] for line in lines] == ["lost broker"]
     assert lines[0]["logger"] == "aiokafka"
     assert "hunter2" not in json.dumps(lines)
+
+
+def test_a_library_says_the_same_thing_once_in_ten_seconds_and_how_often_meanwhile() -> None:
+    def said(created: float, node: int) -> logging.LogRecord:
+        record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no node %s", (node,), None)
+        record.created = created
+        return record
+
+    seldom = Seldom()
+    records = [said(second / 50, node) for second in range(500) for node in (1, 2)]
+    assert [one.getMessage() for one in records if seldom.filter(one)] == ["no node 1", "no node 2"]
+    later = said(10.0, 1)
+    assert seldom.filter(later)
+    assert later.getMessage() == "no node 1 (and 499 times before)"
 
 
 def test_our_own_errors_keep_their_message() -> None:
