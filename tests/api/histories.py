@@ -48,7 +48,7 @@ class History:
     sent: list[Event] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
     """At which an order takes effect or ends."""
-    _late: list[Event] = field(default_factory=list)
+    _late: list[list[Event]] = field(default_factory=list)
 
     def next_order(self) -> Event:
         """An order that takes effect at any moment, before the last ones or long after."""
@@ -73,12 +73,14 @@ class History:
         """Some events in any sequence, and some that were sent before."""
         new = [self._event() for _ in range(self.chosen.randint(4, 9))]
         again = self.chosen.sample(self.sent, min(2, len(self.sent)))
-        told = [*new, *again, *self._late]
+        late = self.chosen.sample(new, 2)
+        # Two turns late: what is about such an event may come before it.
+        self._late.append(late)
+        arrived = self._late.pop(0) if len(self._late) > 2 else []
+        told = [*(one for one in new if one not in late), *again, *arrived]
         self.chosen.shuffle(told)
-        # What is about an event that comes late may come before it.
-        self._late = self.chosen.sample(new, 2)
         self.sent += new
-        return [one for one in told if one not in self._late]
+        return told
 
     def moment(self) -> datetime:
         """Any moment, often the one at which an order takes effect or the second before."""
@@ -91,7 +93,8 @@ class History:
         act = self.chosen.choice(
             ["assign"] * 8
             + ["revoke_part"] * 2
-            + ["appoint", "end_tenure", "substitute", "absent"]
+            + ["appoint", "end_tenure"] * 2
+            + ["substitute", "absent"]
             + ["end_cabinet"] * (self.chosen.random() < 0.2)
         )
         person = self.chosen.choice(PEOPLE)
