@@ -6,11 +6,31 @@ from pydantic_core import to_json
 
 from schemas.events.alert import AlertIssued
 from schemas.events.complaint import ComplaintsCounted
+from schemas.events.directive import (
+    DirectiveAcknowledged,
+    DirectiveActStopped,
+    DirectiveBegun,
+    DirectiveClosed,
+    DirectiveComplied,
+    DirectiveDelivered,
+    DirectiveDrafted,
+    DirectiveIssued,
+    DirectiveLifted,
+    DirectiveObjected,
+    DirectiveReported,
+    DirectiveReturned,
+    DirectiveReversed,
+    DirectiveSuperseded,
+    DirectiveTakenOver,
+    DirectiveUpheld,
+    DirectiveWithdrawn,
+)
 from schemas.events.heartbeat import HeartbeatSent
 from schemas.events.incident import IncidentClosed, IncidentOpened, IncidentUpdated
 from schemas.events.indicator import IndicatorMeasured
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, OrderIssued, TenureRegistered
+from schemas.events.policy import PolicyRegistered, PolicyRevoked
 from schemas.events.record import (
     ArchiveImported,
     EventCorrected,
@@ -65,6 +85,25 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     DeputyRegistered,
     TenureRegistered,
     OrderIssued,
+    PolicyRegistered,
+    PolicyRevoked,
+    DirectiveDrafted,
+    DirectiveIssued,
+    DirectiveDelivered,
+    DirectiveAcknowledged,
+    DirectiveObjected,
+    DirectiveBegun,
+    DirectiveReported,
+    DirectiveComplied,
+    DirectiveReturned,
+    DirectiveActStopped,
+    DirectiveLifted,
+    DirectiveUpheld,
+    DirectiveClosed,
+    DirectiveWithdrawn,
+    DirectiveReversed,
+    DirectiveTakenOver,
+    DirectiveSuperseded,
     EventSealed,
     NetworkOpened,
     ArchiveImported,

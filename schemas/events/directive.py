@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from schemas.events.model import Count, EventModel, Key, Moment, Name, Province, Text
-from schemas.events.order import Power
+from schemas.events.order import Dimension, Power
 
 DirectiveKind = Literal["order", "report", "inquiry", "suspension", "advice"]
 """An order to act; a call for a report; a fact-finding inquiry; a stop to an act; advice."""
 
 Classification = Literal["open", "restricted", "confidential"]
+Capacity = Literal["holder", "substitute", "acting_pm", "prime_minister"]
 
 
 class Attachment(EventModel):
@@ -73,15 +74,19 @@ class DirectiveDrafted(EventModel):
 
 
 class Authority(EventModel):
-    """By which order's clause, with which power, one addressee is directed."""
+    """By which order's clause, with which power over what, one addressee is directed.
+
+    All but the addressee is None in what the Prime Minister issues.
+    """
 
     type: ClassVar[str] = ""
 
     addressee: Key
-    order: Name | None
-    """None: the Prime Minister's own."""
-    clause: Annotated[int, Field(ge=1)] | None
-    power: Power | None
+    order: Name | None = None
+    clause: Annotated[int, Field(ge=1, le=5_000)] | None = None
+    dimension: Dimension | None = None
+    target: Key | None = None
+    power: Power | None = None
 
 
 class DirectiveIssued(EventModel):
@@ -91,9 +96,13 @@ class DirectiveIssued(EventModel):
 
     directive: Key
     issued_by: Name
+    capacity: Capacity
     acting_for: Key | None = None
     """The absent deputy on whose behalf a substitute issued it."""
-    authority: list[Authority]
+    acting_by: Name | None = None
+    """The order that makes a substitute, or an acting Prime Minister, of who issued it."""
+    authority: Annotated[list[Authority], Field(min_length=1, max_length=5_000)]
+    """One entry or more for every addressee."""
 
 
 class DirectiveStep(EventModel):
@@ -105,6 +114,8 @@ class DirectiveStep(EventModel):
     addressee: Key
     by: Name
     """The identity that did it."""
+    order: Name | None = None
+    """By which order who did it holds the matter; None of an addressee and of the PM."""
 
 
 class DirectiveDelivered(DirectiveStep):
@@ -163,7 +174,7 @@ class DirectiveReturned(DirectiveStep):
 class DirectiveActStopped(DirectiveStep):
     """The addressee confirms that the suspended act has stopped."""
 
-    type: ClassVar[str] = "directive.act_stopped.v1"
+    type: ClassVar[str] = "directive.stopped.v1"
 
 
 class DirectiveLifted(DirectiveStep):
@@ -197,6 +208,8 @@ class DirectiveWithdrawn(EventModel):
 
     directive: Key
     by: Name
+    order: Name | None = None
+    """By which order who did it holds the matter; None of an addressee and of the PM."""
     reason: Text
 
 
@@ -213,7 +226,7 @@ class DirectiveReversed(EventModel):
 class DirectiveTakenOver(EventModel):
     """From now on it is the Prime Minister's own."""
 
-    type: ClassVar[str] = "directive.taken_over.v1"
+    type: ClassVar[str] = "directive.assumed.v1"
 
     directive: Key
     by: Name
@@ -227,4 +240,6 @@ class DirectiveSuperseded(EventModel):
 
     directive: Key
     by: Name
+    order: Name | None = None
+    """By which order who did it holds the matter; None of an addressee and of the PM."""
     superseded_by: Key

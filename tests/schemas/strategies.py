@@ -40,6 +40,12 @@ def _names_a_matter(reservation: Data) -> bool:
     return (dimension is None) == (target is None) and not target is subject is None
 
 
+def _is_a_draft(data: Data) -> bool:
+    addressees = data["addressees"]
+    suspends = data["kind"] == "suspension"
+    return len(set(addressees)) == len(addressees) and suspends == (data.get("stops") is not None)
+
+
 def _names_what_it_updates(data: Data) -> bool:
     return data.get("message", "alert") == "alert" or bool(data.get("references"))
 
@@ -57,6 +63,7 @@ RULES: dict[str, Callable[[Data], bool]] = {
     "complaints.counted.v2": _period_runs_forward,
     "situation.reported.v1": _states_something,
     "order.issued.v1": _is_an_order,
+    "directive.drafted.v1": _is_a_draft,
     "alert.issued.v1": _names_what_it_updates,
     "key.registered.v1": _runs_forward("valid_from", "valid_to"),
     "signing.required.v1": _runs_forward("required_from", "required_to"),
