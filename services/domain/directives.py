@@ -9,109 +9,23 @@ between the signature and the last report are ours.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
 
 from schemas.events.directive import (
     Authority,
-    DirectiveAcknowledged,
-    DirectiveActStopped,
-    DirectiveBegun,
+    Capacity,
     DirectiveClosed,
-    DirectiveComplied,
-    DirectiveDelivered,
     DirectiveDrafted,
     DirectiveIssued,
-    DirectiveKind,
-    DirectiveLifted,
-    DirectiveObjected,
-    DirectiveReported,
-    DirectiveReturned,
     DirectiveReversed,
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
-    DirectiveUpheld,
     DirectiveWithdrawn,
 )
 from schemas.events.model import EventModel
 from services.domain.decider import Decider
 from services.domain.rejected import Rejected
-
-type Phase = Literal[
-    "none", "draft", "open", "taken_over", "closed", "withdrawn", "reversed", "superseded"
-]
-type Standing = Literal[
-    "issued", "delivered", "acknowledged", "objected", "in_progress", "reported", "complied",
-    "returned", "stopped", "lifted", "upheld",
-]  # fmt: skip
-type Role = Literal["drafter", "issuer", "addressee", "pm", "network"]
-
-RUNNING: frozenset[Phase] = frozenset({"open", "taken_over"})
-"""While addressees owe something."""
-
-DONE: Mapping[DirectiveKind, frozenset[Standing]] = {
-    "order": frozenset({"complied"}),
-    "report": frozenset({"complied"}),
-    "inquiry": frozenset({"complied"}),
-    "suspension": frozenset({"lifted", "upheld"}),
-    "advice": frozenset({"acknowledged"}),
-}
-"""Where an addressee owes nothing more. Advice carries no compliance (domain.md 3, power 6)."""
-
-_TO_COMPLY: frozenset[DirectiveKind] = frozenset({"order", "report", "inquiry"})
-_BINDING: frozenset[DirectiveKind] = _TO_COMPLY | {"suspension"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Where a step leads, from where, by whose hand, for which kinds."""
-
-    to: Standing
-    since: frozenset[Standing]
-    role: Role
-    kinds: frozenset[DirectiveKind]
-
-
-STEPS: Mapping[type[DirectiveStep], Rule] = {
-    DirectiveDelivered: Rule("delivered", frozenset({"issued"}), "network", _BINDING | {"advice"}),
-    DirectiveAcknowledged: Rule(
-        "acknowledged", frozenset({"issued", "delivered"}), "addressee", _BINDING | {"advice"}
-    ),
-    DirectiveObjected: Rule(
-        "objected", frozenset({"issued", "delivered", "acknowledged"}), "addressee", _BINDING
-    ),
-    DirectiveBegun: Rule(
-        "in_progress",
-        frozenset({"acknowledged", "objected", "returned"}),
-        "addressee",
-        _TO_COMPLY,
-    ),
-    DirectiveReported: Rule(
-        "reported",
-        frozenset({"acknowledged", "in_progress", "returned"}),
-        "addressee",
-        _TO_COMPLY,
-    ),
-    DirectiveComplied: Rule("complied", frozenset({"reported"}), "issuer", _TO_COMPLY),
-    DirectiveReturned: Rule("returned", frozenset({"reported"}), "issuer", _TO_COMPLY),
-    DirectiveActStopped: Rule(
-        "stopped",
-        frozenset({"issued", "delivered", "acknowledged", "objected"}),
-        "addressee",
-        frozenset({"suspension"}),
-    ),
-    DirectiveLifted: Rule(
-        "lifted",
-        frozenset({"issued", "delivered", "acknowledged", "objected", "stopped"}),
-        "issuer",
-        frozenset({"suspension"}),
-    ),
-    DirectiveUpheld: Rule(
-        "upheld", frozenset({"objected", "stopped"}), "issuer", frozenset({"suspension"})
-    ),
-}
-"""Every step towards or by one addressee. What is not here is refused."""
-
+from services.domain.steps import DONE, RUNNING, STEPS, Phase, Role, Rule, Standing
 
 @dataclass(frozen=True, slots=True)
 class Directive:
@@ -121,6 +35,9 @@ class Directive:
     draft: DirectiveDrafted | None = None
     standing: Mapping[str, Standing] = field(default_factory=dict)
     """Of each addressee, from the issue on."""
+    authority: tuple[Authority, ...] = ()
+    """What it was issued by, for each addressee."""
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +48,18 @@ class Actor:
     roles: frozenset[Role]
     addressees: frozenset[str] = frozenset()
     """The addressees that the identity speaks for."""
+    order: str | None = None
+    """By which order the identity holds the matter, where it does by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """By what a directive is issued: in which capacity, for whom, over each addressee."""
+
+    capacity: Capacity
+    authority: Sequence[Authority]
+    acting_for: str | None = None
+    acting_by: str | None = None
 
 
 @dataclass
@@ -207,10 +136,9 @@ def evolve(directive: Directive, event: EventModel) -> Directive:
         case DirectiveDrafted():
             return Directive("draft", event)
         case DirectiveIssued():
-            issued: Mapping[str, Standing] = {
-                given.addressee: "issued" for given in event.authority
-            }
-            return replace(directive, phase="open", standing=issued)
+            given = tuple(event.authority)
+            issued: Mapping[str, Standing] = {one.addressee: "issued" for one in given}
+            return replace(directive, phase="open", standing=issued, authority=given)
         case DirectiveStep():
             moved = {**directive.standing, event.addressee: STEPS[type(event)].to}
             return replace(directive, standing=moved)
@@ -223,7 +151,8 @@ def evolve(directive: Directive, event: EventModel) -> Directive:
         case DirectiveReversed():
             return replace(directive, phase="reversed")
         case DirectiveSuperseded():
-            return replace(directive, phase="superseded")
+            by = event.superseded_by
+            return replace(directive, phase="superseded", superseded_by=by)
         case _:
             return directive
 
@@ -248,12 +177,11 @@ def draft(directive: Directive, written: DirectiveDrafted) -> list[EventModel]:
 def issue(
     directive: Directive,
     actor: Actor,
-    authority: Sequence[Authority],
+    mandate: Mandate,
     *,
-    acting_for: str | None,
     now: datetime,
 ) -> list[EventModel]:
-    """The draft rules from now on; `authority` says by what, for every addressee.
+    """The draft rules from now on, by the mandate. Only the Prime Minister needs no other's draft.
 
     Raises:
         IllegalStep, OwnDraft, DueInThePast.
@@ -261,15 +189,17 @@ def issue(
     written = directive.draft
     if directive.phase != "draft" or written is None:
         raise IllegalStep("issue", directive.phase)
-    if actor.identity == written.drafted_by:
+    if actor.identity == written.drafted_by and mandate.capacity != "prime_minister":
         raise OwnDraft(written.drafted_by)
     _check_due(written, now)
     return [
         DirectiveIssued(
             directive=written.directive,
             issued_by=actor.identity,
-            acting_for=acting_for,
-            authority=list(authority),
+            capacity=mandate.capacity,
+            acting_for=mandate.acting_for,
+            acting_by=mandate.acting_by,
+            authority=list(mandate.authority),
         )
     ]
 
@@ -339,7 +269,11 @@ def withdraw(directive: Directive, actor: Actor, *, reason: str) -> list[EventMo
         raise NotIssuer("withdraw")
     if directive.phase != "draft" and directive.phase not in RUNNING:
         raise IllegalStep("withdraw", directive.phase)
-    return [DirectiveWithdrawn(directive=written.directive, by=actor.identity, reason=reason)]
+    return [
+        DirectiveWithdrawn(
+            directive=written.directive, by=actor.identity, order=actor.order, reason=reason
+        )
+    ]
 
 
 def supersede(directive: Directive, actor: Actor, *, by_directive: str) -> list[EventModel]:
@@ -351,11 +285,16 @@ def supersede(directive: Directive, actor: Actor, *, by_directive: str) -> list[
     written = _written(directive)
     if not _is_issuer(directive, actor):
         raise NotIssuer("supersede")
+    if directive.superseded_by == by_directive:
+        return []
     if directive.phase not in RUNNING or by_directive == written.directive:
         raise IllegalStep("supersede", directive.phase)
     return [
         DirectiveSuperseded(
-            directive=written.directive, by=actor.identity, superseded_by=by_directive
+            directive=written.directive,
+            by=actor.identity,
+            order=actor.order,
+            superseded_by=by_directive,
         )
     ]
 

@@ -31,8 +31,9 @@ from schemas.events.directive import (
 )
 from schemas.events.model import EventModel
 from services.domain import directives
-from services.domain.directives import DECIDER, Actor, Directive, Phase, Standing
+from services.domain.directives import DECIDER, Actor, Directive, Mandate
 from services.domain.rejected import Rejected
+from services.domain.steps import Phase, Standing
 
 NOW = datetime(2024, 9, 1, 8, tzinfo=UTC)
 MOI, PHUKET = "moi", "TH-83"
@@ -120,17 +121,20 @@ def drafted(kind: str = "order", **other: object) -> DirectiveDrafted:
     return DirectiveDrafted.model_validate(stated | other)
 
 
-def authority() -> list[Authority]:
-    return [
-        Authority(addressee=MOI, order="1/2567", clause=1, power="command"),
-        Authority(addressee=PHUKET, order="2/2567", clause=3, power="area"),
-    ]
+def mandate(acting_for: str | None = None) -> Mandate:
+    authority = [
+        Authority(addressee=MOI, order="1/2567", clause=1, dimension="function", target=MOI,
+                  power="command"),
+        Authority(addressee=PHUKET, order="2/2567", clause=3, dimension="area", target=PHUKET,
+                  power="area"),
+    ]  # fmt: skip
+    return Mandate("substitute" if acting_for else "holder", authority, acting_for)
 
 
 def issued(kind: str = "order", **other: object) -> Directive:
     written = drafted(kind, **other)
     ruling = directives.issue(
-        DECIDER.fold([written]), DEPUTY, authority(), acting_for=None, now=NOW
+        DECIDER.fold([written]), DEPUTY, mandate(), now=NOW
     )
     return DECIDER.fold([written, *ruling])
 
@@ -213,7 +217,7 @@ def test_the_whole_is_ended_by_the_right_hand_from_the_right_phase(
         before = Directive() if phase == "none" else standing("order", phase, "issued")
         came = outcome(decide, before, actor)
         allowed = actor is PM or (hands == "issuer" and actor is DEPUTY and phase != "taken_over")
-        after = directives.evolve(before, event.model_construct())
+        after = directives.evolve(before, event.model_construct(superseded_by="e"))
         if phase == "none":
             assert came == "directive-unknown"
         elif event is DirectiveWithdrawn and phase == "withdrawn":
@@ -232,21 +236,28 @@ def test_the_whole_is_ended_by_the_right_hand_from_the_right_phase(
 def test_who_wrote_the_draft_does_not_issue_it() -> None:
     own = DECIDER.fold([drafted(drafted_by="deputy:a")])
     with pytest.raises(directives.OwnDraft):
-        directives.issue(own, DEPUTY, authority(), acting_for=None, now=NOW)
+        directives.issue(own, DEPUTY, mandate(), now=NOW)
+
+
+def test_the_prime_minister_needs_nobody_elses_draft() -> None:
+    own = DECIDER.fold([drafted(drafted_by="pm", deputy="pm")])
+    given = Mandate("prime_minister", [Authority(addressee=MOI), Authority(addressee=PHUKET)])
+    (event,) = directives.issue(own, PM, given, now=NOW)
+    assert directives.evolve(own, event).phase == "open"
 
 
 def test_a_substitute_does_not_issue_on_the_deputys_behalf_what_it_wrote() -> None:
     own = DECIDER.fold([drafted(drafted_by="deputy:b")])
     substitute = Actor("deputy:b", frozenset({"issuer"}))
     with pytest.raises(directives.OwnDraft):
-        directives.issue(own, substitute, authority(), acting_for="a", now=NOW)
+        directives.issue(own, substitute, mandate("a"), now=NOW)
 
 
 @pytest.mark.parametrize("phase", [phase for phase in PHASES if phase != "draft"])
 def test_only_a_draft_is_issued(phase: str) -> None:
     with pytest.raises(directives.IllegalStep):
         directives.issue(
-            standing("order", phase, "issued"), DEPUTY, authority(), acting_for=None, now=NOW
+            standing("order", phase, "issued"), DEPUTY, mandate(), now=NOW
         )
 
 
@@ -260,7 +271,7 @@ def test_what_is_due_lies_ahead_and_the_answer_before_the_report(
     }
     with pytest.raises(directives.DueInThePast):
         directives.issue(
-            DECIDER.fold([drafted(**due)]), DEPUTY, authority(), acting_for=None, now=NOW
+            DECIDER.fold([drafted(**due)]), DEPUTY, mandate(), now=NOW
         )
 
 

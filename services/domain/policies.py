@@ -1,0 +1,106 @@
+"""Policies and resolutions: which of them may be the ground of a suspension.
+
+Source: a deputy stops an act that conflicts with the cabinet's policy or a cabinet resolution in
+force when the act is stopped (domain.md 3, power 4; domain.md 6).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from schemas.events.model import EventModel
+from schemas.events.policy import PolicyRegistered, PolicyRevoked
+from services.domain.decider import Decider
+from services.domain.registry import day_of
+from services.domain.rejected import Rejected
+
+_RULES = frozenset({"approved", "agreed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What was stated of one policy or resolution, in the order in which it was stated."""
+
+    registered: tuple[PolicyRegistered, ...] = ()
+    revoked: tuple[PolicyRevoked, ...] = ()
+
+    def on(self, day: date) -> PolicyRegistered | None:
+        """The text that stood on that day, in force or not; of two that begin alike the later."""
+        begun = [one for one in self.registered if one.valid_from <= day]
+        return max(reversed(begun), key=lambda one: one.valid_from, default=None)
+
+    def is_in_force(self, day: date) -> bool:
+        """Whether it ruled on that day."""
+        text = self.on(day)
+        if text is None or text.decided_on > day:
+            return False
+        ended = text.valid_to is not None and text.valid_to <= day
+        return not ended and not any(one.valid_from <= day for one in self.revoked)
+
+
+def evolve(policy: Policy, event: EventModel) -> Policy:
+    """Apply one recorded fact."""
+    match event:
+        case PolicyRegistered():
+            return replace(policy, registered=(*policy.registered, event))
+        case PolicyRevoked():
+            return replace(policy, revoked=(*policy.revoked, event))
+        case _:
+            return policy
+
+
+DECIDER = Decider("registry/policies", Policy(), evolve)
+"""One stream a policy: a suspension is judged by its version, so a revocation between wins."""
+
+
+@dataclass
+class PolicyUnknown(Rejected):
+    """No policy or resolution is registered under this id by that day."""
+
+    policy: str
+    day: date
+    rule = "policy-unknown"
+
+
+@dataclass
+class PolicyNotOfCabinet(Rejected):
+    """A ministry's own policy is no ground of a suspension (domain.md 6)."""
+
+    policy: str
+    kind: str
+    rule = "policy-not-of-cabinet"
+
+
+@dataclass
+class PolicyNotApproved(Rejected):
+    """Noted (รับทราบ) or referred is not approved: such a resolution changes no rule (domain.md 6)."""
+
+    policy: str
+    outcome: str
+    rule = "policy-not-approved"
+
+
+@dataclass
+class PolicyNotInForce(Rejected):
+    """It had ended, or had been revoked, by the day (domain.md 6)."""
+
+    policy: str
+    day: date
+    rule = "policy-not-in-force"
+
+
+def check_ground(policy: Policy, named: str, *, at: datetime) -> None:
+    """The policy or resolution may be the ground of a suspension that is issued at the moment.
+
+    Raises:
+        PolicyUnknown, PolicyNotOfCabinet, PolicyNotApproved, PolicyNotInForce.
+    """
+    day = day_of(at)
+    text = policy.on(day)
+    if text is None:
+        raise PolicyUnknown(named, day)
+    if text.kind == "ministry_policy":
+        raise PolicyNotOfCabinet(named, text.kind)
+    if text.outcome not in _RULES:
+        raise PolicyNotApproved(named, text.outcome)
+    if not policy.is_in_force(day):
+        raise PolicyNotInForce(named, day)
