@@ -19,7 +19,11 @@ _ABOUT = (
 _STATUS = {model.type for model in STATUS_TYPES}
 _DECISIONS = {model.type for model in DECISION_TYPES}
 # A draft rules nothing and is nobody's but its writer's and its issuer's.
-_CARRIED = {"status": _STATUS, "decisions": _DECISIONS, "all": (_STATUS | _DECISIONS) - {"directive.drafted.v1"}}
+_CARRIED = {
+    "status": _STATUS,
+    "decisions": _DECISIONS,
+    "all": (_STATUS | _DECISIONS) - {"directive.drafted.v1"},
+}
 _CENTRE = "The centre's id with `.` in the place of `:`, because a topic's name has none: poc.TH-83"
 
 

@@ -1,6 +1,6 @@
 """Directives: what a holder orders, asks for, stops or advises, and what each addressee does."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,16 +35,13 @@ class Stop(EventModel):
     """Its id in the register of cabinet policies and resolutions."""
 
 
-class DirectiveDrafted(EventModel):
-    """A directive is written down and rules nothing yet; a later draft replaces the one before."""
+class DirectiveText(EventModel):
+    """What a directive says, to whom, and by when it is owed."""
 
-    type: ClassVar[str] = "directive.drafted.v1"
+    type: ClassVar[str] = ""
 
-    directive: Key
     deputy: Key
     """In whose name it is to be issued: a holder, or `pm`."""
-    drafted_by: Name
-    """The identity that wrote it: `secretariat:ID`, `deputy:ID`."""
     kind: DirectiveKind
     title_th: Name
     title_en: Name | None = None
@@ -61,16 +58,26 @@ class DirectiveDrafted(EventModel):
     report_by: Moment | None = None
     attachments: Annotated[list[Attachment], Field(max_length=50)] = []
     stops: Stop | None = None
-    illustrative: bool = False
-    """True: no source states it; it stands in for the demonstration and every screen says so."""
 
     @model_validator(mode="after")
-    def _stops_when_it_suspends(self) -> "DirectiveDrafted":
+    def _stops_when_it_suspends(self) -> Self:
         if (self.kind == "suspension") != (self.stops is not None):
             raise ValueError("a suspension, and nothing else, names what it stops")
         if len(set(self.addressees)) != len(self.addressees):
             raise ValueError("an addressee stands twice")
         return self
+
+
+class DirectiveDrafted(DirectiveText):
+    """A directive is written down and rules nothing yet; a later draft replaces the one before."""
+
+    type: ClassVar[str] = "directive.drafted.v1"
+
+    directive: Key
+    drafted_by: Name
+    """The identity that wrote it: `secretariat:ID`, `deputy:ID`."""
+    illustrative: bool = False
+    """True: no source states it; it stands in for the demonstration and every screen says so."""
 
 
 class Authority(EventModel):

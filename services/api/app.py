@@ -16,6 +16,8 @@ from services.api import (
     centres,
     changes,
     deputies,
+    directive_steps,
+    directives,
     events,
     incidents,
     indicators,
@@ -63,6 +65,8 @@ ROUTERS = (
     changes.router,
     oversight.router,
     orders.router,
+    directives.router,
+    directive_steps.router,
     archive.router,
     quarantine.router,
 )

@@ -14,7 +14,6 @@ from schemas.events.model import Key, Name, Province, Text
 from schemas.events.order import Clause, Dimension, OrderIssued, Reservation
 from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Page, When, self_contained
-from services.api.database import snapshot_of
 from services.api.deciding import (
     IdempotencyKey,
     Sent,
@@ -25,12 +24,10 @@ from services.api.deciding import (
 )
 from services.api.moments import first_of
 from services.api.problems import documented, forbidden, not_found
-from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources
-from services.api.reference import snapshot
+from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_now
 from services.domain.chain import DECIDER, PRIME_MINISTER
 from services.domain.naming import GroupGiven
 from services.domain.orders import Draft, issue
-from services.domain.registry import Registry
 from services.domain.scope import Resource
 from services.domain.validity import ENDLESS, Ruling
 from services.eventlog.authority import STREAM
@@ -38,7 +35,6 @@ from services.eventlog.store import StoredEvent
 from services.eventlog.transact import transact
 from services.identity.identity import Identity
 from services.operation.problems import Problem
-from services.readmodels.moment import Live
 
 router = APIRouter(tags=["orders"])
 
@@ -265,7 +261,7 @@ async def get_order(request: Request, question: Asked, number: NumberPath) -> Re
 
 async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
     now = resources.clock()
-    registry = await _registry(resources)
+    registry = await registry_now(resources)
     subject = f"orders/{draft.number}"
     await transact(
         resources.store,
@@ -274,13 +270,6 @@ async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
         lambda chain: issue(chain, draft, registry=registry, now=now),
         envelope=lambda event, _version: sent.envelope(event, subject=subject, now=now),
     )
-
-
-async def _registry(resources: Resources) -> Registry:
-    """What is registered now, as far as the read models have got."""
-    async with snapshot_of(resources.pool) as connection:
-        seen = await snapshot(connection, "")
-        return (await resources.reference.at(connection, seen, Live())).registry
 
 
 def _numbered(number: str, stored: Iterable[StoredEvent]) -> StoredEvent:

@@ -24,6 +24,7 @@ from services.api.reference import Reference, ReferenceCache, Snapshot, There, s
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
+from services.eventlog.authority import OrdersReader
 from services.eventlog.log import Log
 from services.eventlog.position import BadToken, PositionTokens
 from services.eventlog.store import DecisionStore
@@ -56,6 +57,18 @@ class Resources:
     clock: Callable[[], datetime]
     reference: ReferenceCache = field(default_factory=ReferenceCache)
     patience: Patience = Patience()
+
+    @cached_property
+    def orders(self) -> OrdersReader:
+        """The orders as they stand now in the store, read again when they have changed."""
+        return OrdersReader(self.store)
+
+
+async def registry_now(resources: Resources) -> Registry:
+    """What is registered now, as far as the read models have got."""
+    async with snapshot_of(resources.pool) as connection:
+        seen = await snapshot(connection, "")
+        return (await resources.reference.at(connection, seen, Live())).registry
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from services.domain import (
     directives,
     entitlement,
     grounds,
+    issuing,
     naming,
     orders,
+    policies,
     signatures,
     signing,
     standing,
@@ -152,6 +154,28 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
     directives.IllegalStep: _conflict(
         "ทำขั้นตอน {step} ไม่ได้ เพราะขณะนี้อยู่ที่ {stands}",
         "{step} does not follow: it stands at {stands}",
+    ),
+    issuing.AddresseeNotNamed: _conflict(
+        "ข้อสั่งการ {directive} มีผู้รับหลายราย ต้องระบุ addressee",
+        "the directive {directive} has several addressees: name one",
+    ),
+    issuing.NotDrafter: _not_entitled(
+        "ร่างข้อสั่งการในนามของ {deputy} ไม่ได้", "you do not draft in the name of {deputy}"
+    ),
+    policies.PolicyUnknown: _conflict(
+        "ไม่มีนโยบายหรือมติ {policy} ในวันที่ {day}",
+        "no policy or resolution {policy} is registered on {day}",
+    ),
+    policies.PolicyNotOfCabinet: _conflict(
+        "{policy} ไม่ใช่นโยบายหรือมติของคณะรัฐมนตรี จึงเป็นเหตุยับยั้งไม่ได้",
+        "{policy} is a {kind}: only a cabinet policy or resolution is a ground",
+    ),
+    policies.PolicyNotApproved: _conflict(
+        "มติ {policy} ไม่ได้อนุมัติหรือเห็นชอบ ({outcome}) จึงเป็นเหตุยับยั้งไม่ได้",
+        "{policy} was only {outcome}, and changes no rule",
+    ),
+    policies.PolicyNotInForce: _conflict(
+        "{policy} ไม่มีผลใช้บังคับในวันที่ {day}", "{policy} is not in force on {day}"
     ),
     directives.DueInThePast: _conflict(
         "กำหนดเวลาต้องอยู่ในอนาคต และกำหนดรับทราบต้องไม่หลังกำหนดรายงาน",

@@ -70,6 +70,17 @@ def grounds(chain: Chain, who: Actor, *, act: Act, subject: Subject, at: datetim
             raise NotADecider(who.kind)
 
 
+def grounds_of_holder(
+    matrix: Matrix, deputy: str, holder: str, *, act: Act, subject: Subject
+) -> Grounds:
+    """Why the deputy may do this by one holder's power: the deputy's own, or an absent holder's.
+
+    Raises:
+        Rejected: one of the refusals in `grounds`, by name.
+    """
+    return _Asked(matrix, act, subject).of_holder(deputy, holder)
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One agency in one province, or what of it the subject names."""
@@ -88,10 +99,7 @@ class _Asked:
 
     def of_deputy(self, deputy: str) -> Grounds:
         """By what is the deputy's own, then for those who are away, then as acting PM."""
-        if not self.matrix.is_in_office(deputy):
-            raise NotInOffice(deputy)
-        if not substitution.is_present(self.matrix, deputy):
-            raise DeputyAway(deputy)
+        self._check_present(deputy)
         refused: list[Rejected] = []
         acting = substitution.acted_for_by(self.matrix, deputy)
         for one in (None, *acting):
@@ -105,6 +113,25 @@ class _Asked:
             by = Citation(one.order.number, one.nth)
             return Grounds("substitute", one.acting_for, bases, by)
         return self._as_prime_minister(deputy, refused)
+
+    def of_holder(self, deputy: str, holder: str) -> Grounds:
+        """By what is this holder's, and by nothing else that the deputy may have."""
+        self._check_present(deputy)
+        if deputy == holder:
+            return Grounds("holder", None, self._bases(holder))
+        acting = substitution.acting_for(self.matrix, holder)
+        if acting is None:
+            raise DeputyPresent(holder)
+        if acting.deputy != deputy:
+            raise EarlierSubstitute(holder, acting.deputy)
+        by = Citation(acting.order.number, acting.nth)
+        return Grounds("substitute", holder, self._bases(holder), by)
+
+    def _check_present(self, deputy: str) -> None:
+        if not self.matrix.is_in_office(deputy):
+            raise NotInOffice(deputy)
+        if not substitution.is_present(self.matrix, deputy):
+            raise DeputyAway(deputy)
 
     def of_inspector(self, inspector: str) -> Grounds:
         """By a duty that a deputy has entrusted, over what that deputy holds now."""

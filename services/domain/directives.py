@@ -27,6 +27,7 @@ from services.domain.decider import Decider
 from services.domain.rejected import Rejected
 from services.domain.steps import DONE, RUNNING, STEPS, Phase, Role, Rule, Standing
 
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """What a directive has come to."""

@@ -72,7 +72,7 @@ class PolicyNotOfCabinet(Rejected):
 
 @dataclass
 class PolicyNotApproved(Rejected):
-    """Noted (รับทราบ) or referred is not approved: such a resolution changes no rule (domain.md 6)."""
+    """Noted (รับทราบ) is not approved, nor is referred: it changes no rule (domain.md 6)."""
 
     policy: str
     outcome: str

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
+from schemas.events.policy import PolicyRegistered, PolicyRevoked
 from schemas.events.record import ArchiveImported, NetworkOpened
 from schemas.events.registry import (
     CentreRegistered,
@@ -43,10 +44,12 @@ MODELS: dict[str, type[EventModel]] = {
     "precedence": PrecedenceSet,
     "deputy": DeputyRegistered,
     "tenure": TenureRegistered,
+    "policy": PolicyRegistered,
+    "revocation": PolicyRevoked,
     "network": NetworkOpened,
     "archive": ArchiveImported,
 }
-"""What an entry of each subject is; a subject is the first word of the event's type."""
+"""What an entry of each subject is: the first word of the event's type, but for `revocation`."""
 
 FIGURES = "figures"
 """The entry under which the precedence of sources stands."""
@@ -100,14 +103,14 @@ class Registry:
 
     def _begun(self, model: type[EventModel], entry: str, day: date) -> Entry | None:
         # Plain loops and no generators: the door asks this for every event.
-        for version in self.versions.get((_subject_of(model.type), entry), ()):
+        for version in self.versions.get((subject_of(model.type), entry), ()):
             if version.valid_from is None or version.valid_from <= day:
                 return version
         return None
 
     def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
         """Everything of this kind that there was on that day, by id."""
-        subject = _subject_of(model.type)
+        subject = subject_of(model.type)
         ids = sorted(entry for kind, entry in self.versions if kind == subject)
         return (found for entry in ids if (found := self.at(model, entry, day)) is not None)
 
@@ -194,8 +197,9 @@ def registry_of(entries: Iterable[Entry]) -> Registry:
 
 
 @cache
-def _subject_of(type_: str) -> str:
-    return type_.partition(".")[0]
+def subject_of(type_: str) -> str:
+    """Under which subject the registry keeps events of this type."""
+    return "revocation" if type_ == PolicyRevoked.type else type_.partition(".")[0]
 
 
 def _begin(entry: Entry) -> date:

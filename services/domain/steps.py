@@ -96,3 +96,9 @@ STEPS: Mapping[type[DirectiveStep], Rule] = {
     ),
 }
 """Every step towards or by one addressee. What is not here is refused."""
+
+UNANSWERED: frozenset[Standing] = frozenset({"issued", "delivered"})
+"""Where an addressee owes its answer."""
+
+OWING: frozenset[Standing] = UNANSWERED | {"acknowledged", "in_progress", "returned"}
+"""Where an addressee owes its report, or the confirmation that the act has stopped."""

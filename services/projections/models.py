@@ -3,6 +3,7 @@
 from services.projections import (
     alerts,
     centres,
+    directives,
     incidents,
     indicators,
     oversight,
@@ -19,4 +20,5 @@ MODELS: tuple[ReadModel, ...] = (
     situations.MODEL,
     indicators.MODEL,
     alerts.MODEL,
+    directives.MODEL,
 )

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
+from schemas.events.policy import PolicyRegistered, PolicyRevoked
 from schemas.events.record import ArchiveImported, NetworkOpened
 from schemas.events.registry import (
     CentreRegistered,
@@ -17,6 +18,7 @@ from schemas.events.registry import (
     RegionRegistered,
 )
 from schemas.events.signing import KeyRegistered, SigningRequired
+from services.domain.registry import subject_of
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.registry import ENTRIES, METADATA
 
@@ -26,7 +28,7 @@ def project(fact: Fact) -> Iterator[Row]:
     if (entry := _entry(fact.event)) is None:
         return
     valid_from, valid_to = _day(fact.event, "valid_from"), _day(fact.event, "valid_to")
-    subject = fact.event.type.split(".", 1)[0]
+    subject = subject_of(fact.event.type)
     yield fact.row(ENTRIES, subject, entry, valid_from, valid_to, fact.event.model_dump_json())
 
 
@@ -54,6 +56,8 @@ def _entry(event: EventModel) -> str | None:
         case DeputyRegistered(deputy=entry):
             return entry
         case TenureRegistered(tenure=entry):
+            return entry
+        case PolicyRegistered(policy=entry) | PolicyRevoked(policy=entry):
             return entry
         case PrecedenceSet():
             return "figures"

@@ -133,9 +133,7 @@ def mandate(acting_for: str | None = None) -> Mandate:
 
 def issued(kind: str = "order", **other: object) -> Directive:
     written = drafted(kind, **other)
-    ruling = directives.issue(
-        DECIDER.fold([written]), DEPUTY, mandate(), now=NOW
-    )
+    ruling = directives.issue(DECIDER.fold([written]), DEPUTY, mandate(), now=NOW)
     return DECIDER.fold([written, *ruling])
 
 
@@ -256,9 +254,7 @@ def test_a_substitute_does_not_issue_on_the_deputys_behalf_what_it_wrote() -> No
 @pytest.mark.parametrize("phase", [phase for phase in PHASES if phase != "draft"])
 def test_only_a_draft_is_issued(phase: str) -> None:
     with pytest.raises(directives.IllegalStep):
-        directives.issue(
-            standing("order", phase, "issued"), DEPUTY, mandate(), now=NOW
-        )
+        directives.issue(standing("order", phase, "issued"), DEPUTY, mandate(), now=NOW)
 
 
 @pytest.mark.parametrize(("answer", "report"), [(-1, 2), (0, None), (None, -1), (3, 2)], ids=str)
@@ -270,9 +266,7 @@ def test_what_is_due_lies_ahead_and_the_answer_before_the_report(
         "report_by": None if report is None else NOW + timedelta(hours=report),
     }
     with pytest.raises(directives.DueInThePast):
-        directives.issue(
-            DECIDER.fold([drafted(**due)]), DEPUTY, mandate(), now=NOW
-        )
+        directives.issue(DECIDER.fold([drafted(**due)]), DEPUTY, mandate(), now=NOW)
 
 
 def test_a_draft_is_written_anew_until_it_is_issued() -> None:

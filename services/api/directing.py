@@ -1,0 +1,223 @@
+"""Directives are decided: drafted, issued, answered, ended. Each is a request with a key."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.events import EventModel, decode
+from schemas.events.directive import DirectiveDrafted
+from services.api.bodies import Body
+from services.api.deciding import Sent, token_after
+from services.api.problems import KEY_USED
+from services.api.reading import Resources, registry_now
+from services.domain import directives, issuing, policies
+from services.domain.directives import DECIDER, Actor, Directive, DirectiveUnknown, IllegalStep
+from services.domain.issuing import Circumstances
+from services.domain.matrix import matrix_at
+from services.domain.policies import Policy
+from services.domain.registry import Registry, day_of
+from services.domain.rejected import Rejected
+from services.domain.steps import Phase, Standing
+from services.eventlog.store import Guard, StoredEvent
+from services.eventlog.transact import Contended, Judged, transact_guarded
+from services.operation.problems import Problem
+
+type Take = Callable[[Directive, Actor], list[EventModel]]
+"""A step on the directive by somebody who may know of it."""
+
+
+class AddresseeState(Body):
+    """How far one addressee is."""
+
+    addressee: str
+    state: Standing
+
+
+class DirectiveState(Body):
+    """What a directive has come to by the decision."""
+
+    id: str
+    state: Phase
+    addressees: list[AddresseeState]
+    """All of them for the issuer's side; for an addressee its own."""
+    position: str
+    """With `after`, an answer that knows the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """One request that decides about one directive, at one moment."""
+
+    resources: Resources
+    sent: Sent
+    id: str
+    registry: Registry
+    now: datetime
+
+    @classmethod
+    async def of(cls, resources: Resources, sent: Sent, id_: str) -> "Deciding":
+        """The request with what is registered now."""
+        registry = await registry_now(resources)
+        return cls(resources, sent, id_, registry, resources.clock())
+
+    @property
+    def stream(self) -> str:
+        """The directive's stream."""
+        return DECIDER.stream(self.id)
+
+    async def draft(self, written: DirectiveDrafted) -> DirectiveState:
+        """The draft is written down, or written anew."""
+
+        async def judge() -> Judged[Directive]:
+            there, guard = await self._circumstances()
+            return Judged(lambda directive: self._drafted(directive, written, there), [guard])
+
+        return await self._decide(judge)
+
+    async def issue(self) -> DirectiveState:
+        """The draft rules from now on."""
+
+        async def judge() -> Judged[Directive]:
+            there, guard = await self._circumstances()
+            grounds, guards = await self._ground()
+            return Judged(
+                lambda directive: self._issued(directive, there, grounds), [guard, *guards]
+            )
+
+        return await self._decide(judge)
+
+    async def take(self, step: Take, *, addressee: str | None) -> DirectiveState:
+        """A step of one addressee's life, or (None) of the whole."""
+
+        async def judge() -> Judged[Directive]:
+            there, guard = await self._circumstances()
+            return Judged(
+                lambda directive: step(directive, self._actor(directive, addressee, there)),
+                [guard],
+            )
+
+        return await self._decide(judge)
+
+    async def require_issued(self, other: str) -> None:
+        """The other directive was issued: only then can it stand in this one's place.
+
+        Raises:
+            DirectiveUnknown: it was not.
+        """
+        stored = await self.resources.store.load(DECIDER.stream(other))
+        if not _fold(stored).standing:
+            raise DirectiveUnknown()
+
+    def _drafted(
+        self, directive: Directive, written: DirectiveDrafted, there: Circumstances
+    ) -> list[EventModel]:
+        issuing.check_draft(self.sent.identity, written, there)
+        return directives.draft(directive, written)
+
+    def _issued(
+        self, directive: Directive, there: Circumstances, grounds: dict[str, Policy]
+    ) -> list[EventModel]:
+        actor, written = self._actor(directive, None, there), directive.draft
+        if written is None or directive.phase != "draft":
+            raise IllegalStep("issue", directive.phase)
+        mandate = issuing.mandate_of(self.sent.identity, written, there)
+        if written.stops is not None:
+            if (named := written.stops.policy) not in grounds:
+                # The draft was written anew between the look at its ground and this look at it.
+                raise Contended(self.stream)
+            policies.check_ground(grounds[named], named, at=self.now)
+        return directives.issue(directive, actor, mandate, now=self.now)
+
+    def _actor(self, directive: Directive, addressee: str | None, there: Circumstances) -> Actor:
+        """As what the sender acts.
+
+        Raises:
+            DirectiveUnknown: the sender may not know of it.
+            Rejected: the power over it cannot be exercised at the moment.
+        """
+        actor = issuing.actor_of(self.sent.identity, directive, addressee, there)
+        if not issuing.is_seen(directive, actor):
+            raise DirectiveUnknown()
+        return actor
+
+    async def _circumstances(self) -> tuple[Circumstances, Guard]:
+        orders = await self.resources.orders.read()
+        return Circumstances(matrix_at(orders.chain, self.now), self.registry), orders.guard
+
+    async def _ground(self) -> tuple[dict[str, Policy], list[Guard]]:
+        """The policy that the draft names as its ground, and the version it was read at."""
+        written = _fold(await self.resources.store.load(self.stream)).draft
+        if written is None or written.stops is None:
+            return {}, []
+        named = written.stops.policy
+        stream = policies.DECIDER.stream(named)
+        stored = await self.resources.store.load(stream)
+        policy = policies.DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
+        return {named: policy}, [Guard(stream, len(stored))]
+
+    async def _decide(self, judge: Callable[[], Awaitable[Judged[Directive]]]) -> DirectiveState:
+        """Decided once for the key; sent again, it is answered by what it made."""
+        store = self.resources.store
+        stored = await store.load(self.stream)
+        if self.sent.made(stored) is None:
+            refused = await self._transact(judge)
+            stored = await store.load(self.stream)
+            # The same request beside this one may have decided it between two looks.
+            if refused is not None and self.sent.made(stored) is None:
+                raise refused
+        return self._answer(stored)
+
+    async def _transact(
+        self, judge: Callable[[], Awaitable[Judged[Directive]]]
+    ) -> Exception | None:
+        """None when it is decided or nothing had to be; else why not."""
+        wanted: list[EventModel] = []
+
+        async def noted() -> Judged[Directive]:
+            judged = await judge()
+
+            def decide(directive: Directive) -> list[EventModel]:
+                wanted[:] = judged.decide(directive)
+                return list(wanted)
+
+            return Judged(decide, judged.guards)
+
+        try:
+            decided = await transact_guarded(
+                self.resources.store, DECIDER, self.id, noted, envelope=self._envelope
+            )
+        except Rejected as refused:
+            return refused
+        # An id that the store knows from another stream: the key was used about another matter.
+        return Problem(KEY_USED) if wanted and not decided.events else None
+
+    def _envelope(self, event: EventModel, _version: int) -> Envelope:
+        """The first event has the request's own id, one that follows from it an id made of it."""
+        envelope = self.sent.envelope(event, subject=f"directives/{self.id}", now=self.now)
+        if event.type == "directive.closed.v1":
+            own = str(uuid5(UUID(self.sent.id), event.type))
+            return msgspec.structs.replace(envelope, id=own)
+        return envelope
+
+    def _answer(self, stored: Sequence[StoredEvent]) -> DirectiveState:
+        directive = _fold(stored)
+        who = self.sent.identity
+        own = issuing.spoken_for(who, self.registry, day_of(self.now))
+        return DirectiveState(
+            id=self.id,
+            state=directive.phase,
+            addressees=[
+                AddresseeState(addressee=addressee, state=standing)
+                for addressee, standing in directive.standing.items()
+                if who.kind in ("pm", "deputy") or addressee in own
+            ],
+            position=token_after(stored[-1], self.resources.tokens),
+        )
+
+
+def _fold(stored: Sequence[StoredEvent]) -> Directive:
+    return DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)

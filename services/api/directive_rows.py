@@ -1,0 +1,149 @@
+"""Directives out of their read model: what is folded of each, for whom, at a moment."""
+
+from services.api.database import Row
+from services.api.problems import forbidden
+from services.api.reading import Question
+from services.domain.issuing import Circumstances
+from services.domain.readership import Readership, readership_of
+from services.domain.steps import OWING, UNANSWERED
+
+_FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
+# A directive's text is its last draft; the rest is folded from its steps, the last one counting.
+_FOLDED = """
+WITH shaped AS (
+    SELECT first.directive AS id, first.position AS begun, draft.deputy, draft.kind,
+           draft.classification, draft.addressees AS named, draft.provinces, draft.agenda,
+           draft.acknowledge_by, draft.report_by, draft.body::text AS draft, draft.drafted_at,
+           coalesce(whole.leads_to, 'draft') AS state, issue.issued_at, issue.issue, told.*
+    FROM directives.drafts first
+    CROSS JOIN LATERAL (
+        SELECT d.*, d.time AS drafted_at FROM directives.drafts d
+        WHERE d.directive = first.directive AND {draft_counts}
+        ORDER BY d.position DESC LIMIT 1
+    ) draft
+    LEFT JOIN LATERAL (
+        SELECT s.leads_to FROM directives.steps s
+        WHERE s.directive = first.directive AND s.addressee IS NULL AND {step_counts}
+        ORDER BY s.position DESC LIMIT 1
+    ) whole ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT s.time AS issued_at, s.body::text AS issue FROM directives.steps s
+        WHERE s.directive = first.directive AND s.step = 'issued' AND {step_counts}
+        ORDER BY s.position DESC LIMIT 1
+    ) issue ON TRUE
+    CROSS JOIN LATERAL (
+        SELECT coalesce(json_agg(json_build_object('addressee', one.addressee, 'state', one.state,
+                   'since', one.since, 'overdue', one.overdue) ORDER BY one.nth), '[]')::text
+                   AS addressees,
+               coalesce(bool_or(one.overdue), FALSE) AS overdue
+        FROM (
+            SELECT given.addressee, given.nth, coalesce(last.leads_to, 'issued') AS state,
+                   coalesce(last.time, given.time) AS since,
+                   coalesce(whole.leads_to IN ('open', 'taken_over') AND (
+                       (draft.acknowledge_by < :as_of
+                        AND coalesce(last.leads_to, 'issued') = ANY(:unanswered))
+                       OR (draft.report_by < :as_of AND draft.kind <> 'advice'
+                           AND coalesce(last.leads_to, 'issued') = ANY(:owing))), FALSE) AS overdue
+            FROM (
+                SELECT a.addressee, min(a.nth) AS nth, min(a.time) AS time
+                FROM directives.authority a
+                WHERE a.directive = first.directive AND {authority_counts} GROUP BY a.addressee
+            ) given
+            LEFT JOIN LATERAL (
+                SELECT s.leads_to, s.time FROM directives.steps s
+                WHERE s.directive = first.directive AND s.addressee = given.addressee
+                  AND {step_counts}
+                ORDER BY s.position DESC LIMIT 1
+            ) last ON TRUE
+        ) one
+        WHERE :all_sides OR one.addressee = ANY(:addressees)
+    ) told
+    WHERE first.realm = :realm AND {only} AND NOT EXISTS (
+        SELECT FROM directives.drafts earlier
+        WHERE earlier.realm = :realm AND earlier.directive = first.directive
+          AND earlier.position < first.position
+    )
+)
+SELECT shaped.* FROM shaped
+WHERE (:everything OR deputy = ANY(:own) OR (issued_at IS NOT NULL AND (
+        EXISTS (SELECT FROM directives.authority a
+                WHERE a.directive = shaped.id AND {authority_counts}
+                  AND (a.addressee = ANY(:addressees)
+                       OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)))
+        OR (classification <> 'confidential' AND (
+            :issued OR named && CAST(:places AS text[]) OR provinces && CAST(:places AS text[])
+            OR agenda = ANY(:agendas))))))
+  AND (CAST(:issuer AS text) IS NULL OR deputy = :issuer)
+  AND (CAST(:addressee AS text) IS NULL OR (:addressee = ANY(named)
+       AND (:all_sides OR :addressee = ANY(:addressees))))
+  AND (CAST(:province AS text) IS NULL OR :province = ANY(provinces) OR (:province = ANY(named)
+       AND (:all_sides OR :province = ANY(:addressees))))
+  AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+  AND (CAST(:state AS text) IS NULL OR state = :state)
+  AND (CAST(:overdue AS boolean) IS NULL OR overdue = :overdue)
+  AND (CAST(:before AS bigint) IS NULL OR begun < :before)
+ORDER BY begun DESC LIMIT :limit
+"""
+
+CITED = """
+SELECT a.directive, a.addressee, a.order_number AS order, a.clause, a.dimension, a.target, a.power
+FROM directives.authority a WHERE a.directive = ANY(:directives) AND {authority_counts}
+ORDER BY a.position, a.nth
+"""
+
+EVENTS = """
+SELECT * FROM (
+    SELECT d.position, d.time, 'drafted' AS event, NULL AS addressee, d.body::text AS body
+    FROM directives.drafts d
+    WHERE d.directive = :directive AND {draft_counts} AND :drafts
+    UNION ALL
+    SELECT s.position, s.time, s.step, s.addressee, s.body::text FROM directives.steps s
+    WHERE s.directive = :directive AND {step_counts}
+      AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
+) event
+WHERE CAST(:after AS bigint) IS NULL OR position > :after
+ORDER BY position LIMIT :limit
+"""
+
+
+def readership(question: Question) -> Readership:
+    """What the asker sees of all directives.
+
+    Raises:
+        Problem: 403, no directive is ever for this reader.
+    """
+    now = Circumstances(question.matrix, question.registry)
+    reads = readership_of(question.identity, now)
+    if reads.is_empty:
+        raise forbidden()
+    return reads
+
+
+async def find(
+    question: Question, reads: Readership, wanted: dict[str, object], id_: str | None = None
+) -> list[Row]:
+    """The directives wanted that the reader may see, the last begun first."""
+    only = "TRUE" if id_ is None else "first.directive = :id"
+    return await question.rows(
+        counted(_FOLDED, question, only=only),
+        **(dict.fromkeys(_FILTERS) | wanted),
+        id=id_,
+        everything=reads.everything,
+        issued=reads.issued,
+        own=sorted(reads.own),
+        powers=sorted(reads.powers),
+        places=sorted(reads.places),
+        agendas=sorted(reads.agendas),
+        addressees=sorted(reads.addressees),
+        all_sides=reads.sees_sides,
+        unanswered=sorted(UNANSWERED),
+        owing=sorted(OWING),
+    )
+
+
+def counted(sql: str, question: Question, **named: str) -> str:
+    """The statement with what counts at the moment in each of its tables."""
+    counts = question.moment.counts
+    return sql.format(
+        draft_counts=counts("d"), step_counts=counts("s"), authority_counts=counts("a"), **named
+    )

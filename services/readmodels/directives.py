@@ -1,0 +1,56 @@
+"""Directives: every draft, every step, and by which power each addressee is directed."""
+
+from sqlalchemy import ARRAY, Column, DateTime, Index, Integer, MetaData, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.readmodels.facts import fact_table
+
+METADATA = MetaData(schema="directives")
+
+DRAFTS = fact_table(
+    "drafts",
+    METADATA,
+    Column("directive", Text, nullable=False),
+    Column("deputy", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("classification", Text, nullable=False),
+    Column("addressees", ARRAY(Text), nullable=False),
+    Column("provinces", ARRAY(Text), nullable=False),
+    Column("agenda", Text),
+    Column("acknowledge_by", DateTime(timezone=True)),
+    Column("report_by", DateTime(timezone=True)),
+    Column("body", JSONB, nullable=False),
+    Index("drafts_directive", "realm", "directive", "position"),
+    Index("drafts_position", "realm", "position"),
+)
+"""One draft; the last is the directive's text. `body` is the event's data."""
+
+STEPS = fact_table(
+    "steps",
+    METADATA,
+    Column("directive", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("addressee", Text),
+    Column("leads_to", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Index("steps_directive", "realm", "directive", "addressee", "position"),
+)
+"""One step. `step` is the verb of the event's type, `leads_to` where the addressee stands after it,
+or the whole directive where `addressee` is null. `body` is the event's data."""
+
+AUTHORITY = fact_table(
+    "authority",
+    METADATA,
+    Column("nth", SmallInteger, nullable=False),
+    Column("directive", Text, nullable=False),
+    Column("addressee", Text, nullable=False),
+    Column("order_number", Text),
+    Column("clause", Integer),
+    Column("dimension", Text),
+    Column("target", Text),
+    Column("power", Text),
+    Index("authority_directive", "realm", "directive"),
+    key=("nth",),
+)
+"""By which clause of which order, with which power over what, an addressee is directed; null in
+what the Prime Minister issued."""
