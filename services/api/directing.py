@@ -15,6 +15,7 @@ from services.api.deciding import Sent, token_after
 from services.api.problems import KEY_USED
 from services.api.reading import Resources, registry_now
 from services.domain import directives, issuing, policies
+from services.domain.addressees import spoken_for
 from services.domain.directives import DECIDER, Actor, Directive, DirectiveUnknown, IllegalStep
 from services.domain.issuing import Circumstances
 from services.domain.matrix import matrix_at
@@ -206,7 +207,7 @@ class Deciding:
     def _answer(self, stored: Sequence[StoredEvent]) -> DirectiveState:
         directive = _fold(stored)
         who = self.sent.identity
-        own = issuing.spoken_for(who, self.registry, day_of(self.now))
+        own = spoken_for(who, self.registry, day_of(self.now))
         return DirectiveState(
             id=self.id,
             state=directive.phase,

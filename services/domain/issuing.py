@@ -228,8 +228,8 @@ def _reached(deputy: str, written: DirectiveDrafted, now: Circumstances) -> Mapp
             lacking[addressee] = why
     if lacking and found:
         raise BeyondPowers(tuple(lacking))
-    for why in lacking.values():
-        raise why
+    if lacking:
+        raise next(iter(lacking.values()))
     return found
 
 

@@ -134,3 +134,21 @@ async def happen(country: Country) -> None:
         "VALUES ('incidents', 'incidents/x', 3, 7, 'DataError: out of range')"
     )
     await country.tick()
+
+
+async def direct(country: Country) -> None:
+    """Deputy A's secretariat drafts a call for a report, deputy A issues it, Phuket takes note."""
+    said = {"directive": "coast", "deputy": "a", "drafted_by": "secretariat:a", "kind": "report",
+            "title_th": "รายงาน", "text_th": "ให้รายงาน", "addressees": [PHUKET]}  # fmt: skip
+    given = {"addressee": PHUKET, "order": "1/2567", "clause": 1, "dimension": "area",
+             "target": PHUKET, "power": "area"}  # fmt: skip
+    issue = {"directive": "coast", "issued_by": "deputy:a", "capacity": "holder",
+             "authority": [given]}  # fmt: skip
+    taken = {"directive": "coast", "addressee": PHUKET, "by": "poc:TH-83"}
+    await country.network.decide(
+        "directives/coast",
+        event("directive.drafted.v1", said, source="/offices/secretariat/a"),
+        event("directive.issued.v1", issue, source="/offices/deputy/a", minutes=1),
+        event("directive.acknowledged.v1", taken, source="/offices/poc/TH-83", minutes=2),
+    )
+    await country.network.project()

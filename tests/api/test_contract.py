@@ -12,7 +12,7 @@ from services.api.app import ROUTERS
 from services.api.openapi import EXAMPLES, document_of
 from services.embedded.postgres import EmbeddedPostgres
 from tests.api.country import Country, Json, open_country
-from tests.api.happenings import happen
+from tests.api.happenings import direct, happen
 from tests.database import fresh_database
 
 PATHS = {
@@ -25,6 +25,8 @@ PATHS = {
     "/v1/deputies/{id}/area": {"id": "a"},
     "/v1/deputies/{id}/overview": {"id": "a"},
     "/v1/orders/{number}": {"number": "1/2567"},
+    "/v1/directives/{id}": {"id": "coast"},
+    "/v1/directives/{id}/history": {"id": "coast"},
     "/v1/changes": {"from_as_of": "2024-09-01T12:02:30+07:00"},
     "/v1/deputies/{id}/changes": {"id": "a", "from_as_of": "2024-09-01T12:02:30+07:00"},
     "/v1/provinces/{code}/changes": {"code": "TH-83", "from_as_of": "2024-09-01T12:02:30+07:00"},
@@ -48,6 +50,7 @@ async def country(
         open_country(database, tmp_path_factory.mktemp("home")) as opened,
     ):
         await happen(opened)
+        await direct(opened)
         yield opened
 
 

@@ -1,0 +1,98 @@
+"""Which policies and resolutions may be the ground of a suspension, on which day."""
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.directive import DirectiveClosed
+from schemas.events.policy import PolicyRegistered, PolicyRevoked
+from services.domain import policies
+from services.domain.policies import DECIDER, Policy
+from services.domain.registry import BANGKOK_TIME, start_of
+from services.domain.rejected import Rejected
+
+DECIDED = date(2004, 5, 18)
+REVOKED = date(2018, 1, 9)
+NOON = datetime(2004, 12, 26, 12, tzinfo=BANGKOK_TIME)
+
+
+def registered(**said: Any) -> PolicyRegistered:
+    stated = {"policy": "p", "kind": "cabinet_resolution", "outcome": "agreed", "title_th": "มติ",
+              "text_th": "มติ", "decided_on": DECIDED, "valid_from": DECIDED, "source": "test"}  # fmt: skip
+    return PolicyRegistered.model_validate(stated | said)
+
+
+def revoked(day: date = REVOKED) -> PolicyRevoked:
+    return PolicyRevoked(policy="p", valid_from=day, source="test")
+
+
+def ground(*stated: PolicyRegistered | PolicyRevoked, at: datetime = NOON) -> str:
+    policy = DECIDER.fold(stated)
+    try:
+        policies.check_ground(policy, "p", at=at)
+    except Rejected as refused:
+        return refused.rule
+    return "a ground"
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "came"),
+    [
+        ("cabinet_resolution", "agreed", "a ground"),
+        ("cabinet_resolution", "approved", "a ground"),
+        ("cabinet_policy", "approved", "a ground"),
+        ("cabinet_resolution", "noted", "policy-not-approved"),
+        ("cabinet_resolution", "referred", "policy-not-approved"),
+        ("cabinet_policy", "noted", "policy-not-approved"),
+        ("ministry_policy", "approved", "policy-not-of-cabinet"),
+        ("ministry_policy", "noted", "policy-not-of-cabinet"),
+    ],
+)
+def test_only_what_the_cabinet_approved_or_agreed_is_a_ground(
+    kind: str, outcome: str, came: str
+) -> None:
+    assert ground(registered(kind=kind, outcome=outcome)) == came
+
+
+def test_it_is_a_ground_from_the_first_moment_of_its_day_to_the_last() -> None:
+    stated = [registered(), revoked()]
+    moments = [(DECIDED, -1), (DECIDED, 0), (REVOKED, -1), (REVOKED, 0)]
+    assert [
+        ground(
+            *stated, at=datetime.fromtimestamp(start_of(day).timestamp() + seconds, BANGKOK_TIME)
+        )
+        for day, seconds in moments
+    ] == ["policy-unknown", "a ground", "a ground", "policy-not-in-force"]
+
+
+def test_what_ends_by_itself_is_no_ground_after_it() -> None:
+    assert ground(registered(valid_to=date(2004, 12, 26))) == "policy-not-in-force"
+    assert ground(registered(valid_to=date(2004, 12, 27))) == "a ground"
+
+
+def test_what_was_not_decided_yet_is_no_ground() -> None:
+    assert ground(registered(decided_on=date(2005, 1, 1))) == "policy-not-in-force"
+    assert ground() == "policy-unknown"
+
+
+def test_of_two_texts_that_begin_alike_the_one_stated_later_stands() -> None:
+    assert ground(registered(outcome="agreed"), registered(outcome="noted")) == (
+        "policy-not-approved"
+    )
+
+
+def test_what_is_neither_changes_nothing() -> None:
+    assert policies.evolve(Policy(), DirectiveClosed(directive="d")) == Policy()
+
+
+@given(
+    st.dates(date(2000, 1, 1), date(2030, 1, 1)),
+    st.dates(date(2000, 1, 1), date(2030, 1, 1)),
+    st.dates(date(2000, 1, 1), date(2030, 1, 1)),
+)
+def test_once_revoked_it_is_never_a_ground_again(begun: date, ended: date, day: date) -> None:
+    came = ground(registered(decided_on=begun, valid_from=begun), revoked(ended), at=start_of(day))
+    assert (came == "a ground") == (begun <= day < ended)
