@@ -1,7 +1,6 @@
 """Which policies and resolutions may be the ground of a suspension, on which day."""
 
 from datetime import date, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +18,17 @@ REVOKED = date(2018, 1, 9)
 NOON = datetime(2004, 12, 26, 12, tzinfo=BANGKOK_TIME)
 
 
-def registered(**said: Any) -> PolicyRegistered:
-    stated = {"policy": "p", "kind": "cabinet_resolution", "outcome": "agreed", "title_th": "มติ",
-              "text_th": "มติ", "decided_on": DECIDED, "valid_from": DECIDED, "source": "test"}  # fmt: skip
+def registered(**said: object) -> PolicyRegistered:
+    stated: dict[str, object] = {
+        "policy": "p",
+        "kind": "cabinet_resolution",
+        "outcome": "agreed",
+        "title_th": "มติ",
+        "text_th": "มติ",
+        "decided_on": DECIDED,
+        "valid_from": DECIDED,
+        "source": "test",
+    }
     return PolicyRegistered.model_validate(stated | said)
 
 
