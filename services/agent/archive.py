@@ -9,6 +9,7 @@ from pathlib import Path
 from services.agent import covid, highway_floods, tsunami
 from services.agent.centres import centres
 from services.agent.orders import deputies, orders
+from services.agent.policies import policies
 from services.agent.record import Event, Row, in_order
 from services.agent.registry import (
     RegistryTables,
@@ -103,6 +104,7 @@ def registry_events(tables: RegistryTables) -> list[Event]:
             *deputies(tables.deputies),
             *tenures(tables),
             *orders(tables),
+            *policies(tables.policies),
         )
     )
 

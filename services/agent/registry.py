@@ -51,6 +51,7 @@ class RegistryTables:
     area_assignments: Sequence[Row]
     function_assignments: Sequence[Row]
     minister_assignments: Sequence[Row]
+    policies: Sequence[Row]
 
 
 def registration(subject: str, body: Registration) -> Event:

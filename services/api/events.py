@@ -38,6 +38,7 @@ WHERE i.realm = :realm AND i.source = :source AND i.id = :id AND i.time <= :as_o
             AND (clause ->> 'deputy' = ANY(:scope_deputies)) IS NOT TRUE
       )
   ))
+  AND (:directives OR i.type NOT LIKE 'directive.%')
 """
 _VERSIONS = """
 SELECT v.source, v.id, v.time, v.withdrawn FROM events.versions v
@@ -184,6 +185,8 @@ def _scoped(question: Question) -> dict[str, object]:
         "nation": scope.nation,
         "matters": scope.reads(Resource.MATTERS),
         "scope_deputies": sorted(scope.deputies),
+        # A draft, or what is confidential, is read as a directive, by its own scope.
+        "directives": question.identity.kind == "pm",
         "scope_sources": sorted(source_of_centre(CentreId(centre)) for centre in centres),
         "scope_subjects": sorted(f"provinces/{code}" for code in scope.provinces),
     }

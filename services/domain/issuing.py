@@ -132,7 +132,7 @@ def actor_of(
     if written is None:
         return Actor(identity, frozenset())
     roles: set[Role] = set()
-    if who.kind == "pm" or _is_acting_prime_minister(who, now.matrix):
+    if who.kind == "pm" or acts_as_prime_minister(who, now.matrix):
         roles.add("pm")
     order = None
     if directive.phase == "draft":
@@ -183,7 +183,8 @@ def holder_of(given: Authority, now: Circumstances) -> str | None:
     )
 
 
-def _is_acting_prime_minister(who: authority.Actor, matrix: Matrix) -> bool:
+def acts_as_prime_minister(who: authority.Actor, matrix: Matrix) -> bool:
+    """Whether an order makes an acting Prime Minister of this identity at the moment."""
     acting = substitution.acting_prime_minister(matrix)
     return acting is not None and who.kind == "deputy" and acting.clause.deputy == who.name
 

@@ -252,3 +252,14 @@ def test_a_holder_without_an_id_stops_the_reading() -> None:
 def test_a_folder_without_all_tables_is_no_registry(tmp_path: Path) -> None:
     with pytest.raises(UnknownShape, match="provinces"):
         registry_tables(tmp_path)
+
+
+def test_the_cabinets_resolutions_are_dated_and_a_note_stays_a_note() -> None:
+    outcomes = {data["policy"]: data["outcome"] for data in stated("policy.registered.v1")}
+    assert outcomes == {
+        "cabinet-2001-08-07": "approved",
+        "cabinet-2003-04-28": "approved",
+        "cabinet-2003-07-22": "agreed",
+        "cabinet-2004-05-18": "agreed",
+        "cabinet-2006-02-21": "noted",
+    }

@@ -16,6 +16,7 @@ UNASKED = {
 """Operations that are not asked, and why."""
 
 VALUES: dict[str, Sequence[Json]] = {
+    "addressee": [None, PHUKET, PHANG_NGA, "moi"],
     "archive_revision": [None, None, 1],
     "agenda": [None, "drugs", "dust"],
     "centre": ["poc:TH-83", "poc:TH-82", "moc:moi", "press:cnn", "poc:TH-99", None],
@@ -29,9 +30,12 @@ VALUES: dict[str, Sequence[Json]] = {
     "from_as_of": [SINCE],
     "from_known_at": [None, SINCE],
     "incident": ["flood", "landslide", "drugs-ring", "none"],
+    "issuer": [None, "a", "b", "pm"],
+    "kind": [None, "report", "order"],
     "limit": [None, 1, 2],
     "ministry": [None, "moi", "moph", "mot"],
     "number": ["1/2567", "none"],
+    "overdue": [None, True, False],
     "province": [None, PHUKET, PHANG_NGA, "TH-99"],
     "realm": [None, None, "exercise"],
     "severity": [None, "severe"],
@@ -47,6 +51,9 @@ IDS = {
     "/v1/indicators/{id}/values": ["rain", "none"],
 }
 """What `id` may be, by path; elsewhere it is a deputy's."""
+
+DIRECTIVES = ["coast", "none"]
+"""What `id` may be of a directive."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ class Walk:
     def _values(self, path: str, name: str) -> Sequence[Json]:
         if name == "known_at":
             return [None, None, self.known_at]
+        if name == "id" and path.startswith("/v1/directives/"):
+            return DIRECTIVES
         return IDS.get(path, ["a", "b", "z"]) if name == "id" else VALUES[name]
 
     def _of_events(self, here: Happening) -> Iterator[Question]:
@@ -126,6 +135,9 @@ class Walk:
                 if path.endswith(f"/{{{member}}}"):
                     for one in found[:2]:
                         yield Question(path, "get", path.replace(f"{{{member}}}", one))
+        for one in _named(here.decisions, "directive")[:2]:
+            for path in ("/v1/directives/{id}", "/v1/directives/{id}/history"):
+                yield Question(path, "get", path.replace("{id}", one))
 
 
 def _named(events: Iterable[Event], member: str) -> list[str]:

@@ -199,6 +199,21 @@ def orders(here: Happening) -> None:
         here.decisions.append(order(name(), date(2024, 8, 20), *clauses, complete=[]))
 
 
+def directives(here: Happening) -> None:
+    """What other deputies draft, and issue to provinces outside; some of it in confidence."""
+    for deputy in sorted(here.outside.deputies):
+        by = {"source": f"/offices/deputy/{deputy}"}
+        to = sorted(here.outside.provinces)
+        said = {"directive": name(), "deputy": deputy, "drafted_by": f"secretariat:{deputy}",
+                "kind": "report", "title_th": "x", "text_th": "x", "addressees": to or [PHUKET],
+                "classification": here.random.choice(["open", "confidential"])}  # fmt: skip
+        here.decisions.append(event("directive.drafted.v1", said, **by, id=name()))
+        if to:
+            issue = {"directive": said["directive"], "issued_by": f"deputy:{deputy}",
+                     "capacity": "holder", "authority": [{"addressee": one} for one in to]}  # fmt: skip
+            here.decisions.append(event("directive.issued.v1", issue, **by, id=name()))
+
+
 def set_aside(here: Happening) -> None:
     """What could not be read or applied: the operator's alone."""
     nth = next(_numbers)
@@ -215,10 +230,12 @@ type Kind = Callable[[Happening], None]
 
 ALL: tuple[Kind, ...] = (
     set_aside, incidents, reports, corrections, contradictions, measurements, alerts, centres,
-    orders,
+    orders, directives,
 )  # fmt: skip
-NOT_OF_THE_SYSTEM: tuple[Kind, ...] = (incidents, reports, measurements, alerts, orders)
-NOT_OF_A_PLACE: tuple[Kind, ...] = (set_aside, orders)
+NOT_OF_THE_SYSTEM: tuple[Kind, ...] = (
+    incidents, reports, measurements, alerts, orders, directives,
+)  # fmt: skip
+NOT_OF_A_PLACE: tuple[Kind, ...] = (set_aside, orders, directives)
 
 
 def happening(random: Random, reader: str, other: str) -> Happening:

@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
+from random import Random
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from schemas.events import decode
-from services.domain.directives import DECIDER, Directive
+from schemas.events import EventModel, decode
+from schemas.events.directive import Authority, DirectiveDrafted, DirectiveStep
+from services.domain import directives
+from services.domain.directives import DECIDER, Actor, Directive, Mandate
+from services.domain.rejected import Rejected
 from services.embedded.postgres import EmbeddedPostgres
 from services.eventlog.authority import STREAM
 from tests.api.country import (
@@ -24,7 +29,7 @@ from tests.api.country import (
     registered,
 )
 from tests.database import fresh_database
-from tests.projections.network import NOON
+from tests.projections.network import NOON, event
 
 SECRETARIAT, A, B, PM = "secretariat:a", "deputy:a", "deputy:b", "pm"
 POC, GOVERNOR, MOC, DOC = "poc:TH-83", "governor:TH-83", "moc:moi", "doc:moi.ddpm"
@@ -371,6 +376,15 @@ async def test_what_is_issued_is_both_sides_and_the_overseers_unless_confidentia
         assert (id_ in await seen(shared, reader)) is sees, reader
 
 
+async def test_a_directives_events_are_read_as_events_by_the_pm_alone(shared: Country) -> None:
+    id_ = await drafted(shared, "as-event", PHUKET)
+    await published(shared)
+    (stored,) = await shared.network.store.load(DECIDER.stream(id_))
+    named = {"source": stored.envelope.source, "id": stored.envelope.id}
+    assert (await shared.get("/v1/events", PM, **named)).status_code == 200
+    assert (await shared.get("/v1/events", "analyst", **named)).status_code == 404
+
+
 async def test_an_addressee_sees_itself_alone_and_no_draft(shared: Country) -> None:
     id_ = await issued(shared, "alone", PHUKET, "moi", kind="report")
     await step(shared, id_, "acknowledge", MOC)
@@ -417,3 +431,55 @@ async def test_a_past_moment_shows_what_stood_then(country: Country) -> None:
     assert (await country.ask(path, as_of=then.isoformat()))["state"] == "open"
     pair = {"as_of": country.now.isoformat(), "known_at": known.isoformat()}
     assert (await country.ask(path, **pair))["state"] == "open"
+
+
+# The read model against the decider.
+
+STEPS = {
+    "acknowledged": {}, "objected": {"reason": "x"}, "begun": {}, "reported": {"report": "x"},
+    "complied": {}, "returned": {"reason": "x"}, "stopped": {}, "lifted": {"reason": "x"},
+    "upheld": {"reason": "x"}, "delivered": {"channel": "pull"},
+}  # fmt: skip
+ALL = Actor("x", frozenset({"issuer", "addressee", "pm", "network"}), frozenset({PHUKET, "moi"}))
+
+
+def walked(id_: str, chance: Random) -> list[EventModel]:
+    """A random life of one directive, as the decider lets it go on."""
+    kind = chance.choice(["order", "report", "inquiry", "suspension", "advice"])
+    said: Json = {**TEXT, "directive": id_, "drafted_by": SECRETARIAT, "kind": kind}
+    said["addressees"] = [PHUKET, "moi"]
+    if kind == "suspension":
+        said["stops"] = {"act_th": "x", "policy": "agreed"}
+    life: list[EventModel] = [DirectiveDrafted.model_validate(said)]
+    if chance.random() < 0.1:
+        return life
+    mandate = Mandate("prime_minister", [Authority(addressee=one) for one in (PHUKET, "moi")])
+    life += directives.issue(DECIDER.fold(life), ALL, mandate, now=NOON)
+    for _ in range(chance.randrange(40)):
+        name, to = chance.choice(sorted(STEPS)), chance.choice([PHUKET, "moi"])
+        made = {"directive": id_, "addressee": to, "by": "x", **STEPS[name]}
+        taken = decode(f"directive.{name}.v1", json.dumps(made).encode())
+        assert isinstance(taken, DirectiveStep)
+        endings = [directives.withdraw, directives.reverse, directives.take_over]
+        with suppress(Rejected):
+            if chance.random() < 0.02:
+                life += chance.choice(endings)(DECIDER.fold(life), ALL, reason="x")
+            else:
+                life += directives.step(DECIDER.fold(life), taken, ALL)
+    return life
+
+
+async def test_the_read_model_says_what_the_decider_folds(country: Country) -> None:
+    lives = {f"walk-{nth}": walked(f"walk-{nth}", Random(nth)) for nth in range(80)}
+    for id_, life in lives.items():
+        events = [event(one.type, one.model_dump(mode="json")) for one in life]
+        await country.network.decide(DECIDER.stream(id_), *events)
+    await country.network.project()
+    answer = await country.ask("/v1/directives", limit="100")
+    told = {
+        one["id"]: (one["state"], {to["addressee"]: to["state"] for to in one["addressees"]})
+        for one in answer["items"]
+    }
+    folds = {id_: DECIDER.fold(life) for id_, life in lives.items()}
+    assert told == {id_: (fold.phase, dict(fold.standing)) for id_, fold in folds.items()}
+    assert {"draft", "open", "closed", "taken_over"} <= {fold.phase for fold in folds.values()}

@@ -24,7 +24,7 @@ from services.embedded.postgres import EmbeddedPostgres
 from services.readmodels.moment import Cut, Moment
 from tests.api.asking import SINCE, UNASKED, Question, Walk, differences, observe
 from tests.api.country import SECRET, Country, open_country
-from tests.api.happenings import happen
+from tests.api.happenings import direct, happen
 from tests.api.outside import REACHES, Happening, Reach, happening
 from tests.database import fresh_database
 from tests.projections.network import NOON
@@ -54,6 +54,7 @@ async def country(
         open_country(database, tmp_path_factory.mktemp("home")) as opened,
     ):
         await happen(opened)
+        await direct(opened)
         # A retry that nobody works off: who asks for one hears of this.
         opened.wait_at_most(seconds=0)
         await opened.send("POST", "/v1/quarantine/retry", "operator")
@@ -112,7 +113,8 @@ async def test_who_sees_it_all_tells_the_two_countries_apart(country: Country) -
     random = Random(SEED)
     here = happening(random, "screening", "pm")
     apart = {one.operation for one, _ in await told_apart(country, "pm", here, random)}
-    assert apart >= {"/v1/incidents", "/v1/overview", "/v1/centres", "/v1/alerts", "/v1/events"}
+    assert apart >= {"/v1/incidents", "/v1/overview", "/v1/centres", "/v1/alerts", "/v1/events",
+                     "/v1/directives"}  # fmt: skip
 
 
 async def test_a_leak_that_was_planted_is_found(country: Country) -> None:

@@ -65,7 +65,7 @@ def test_only_what_the_cabinet_approved_or_agreed_is_a_ground(
 
 
 def test_it_is_a_ground_from_the_first_moment_of_its_day_to_the_last() -> None:
-    stated = [registered(), revoked()]
+    stated = (registered(), revoked())
     moments = [(DECIDED, -1), (DECIDED, 0), (REVOKED, -1), (REVOKED, 0)]
     assert [
         ground(
