@@ -209,8 +209,9 @@ def directives(here: Happening) -> None:
                 "classification": here.random.choice(["open", "confidential"])}  # fmt: skip
         here.decisions.append(event("directive.drafted.v1", said, **by, id=name()))
         if to:
+            given = [{"addressee": one} for one in to]
             issue = {"directive": said["directive"], "issued_by": f"deputy:{deputy}",
-                     "capacity": "holder", "authority": [{"addressee": one} for one in to]}  # fmt: skip
+                     "capacity": "holder", "authority": given}  # fmt: skip
             here.decisions.append(event("directive.issued.v1", issue, **by, id=name()))
 
 
