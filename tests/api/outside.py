@@ -202,7 +202,7 @@ def orders(here: Happening) -> None:
 def directives(here: Happening) -> None:
     """What other deputies draft, and issue to provinces outside; some of it in confidence."""
     for deputy in sorted(here.outside.deputies):
-        by = {"source": f"/offices/deputy/{deputy}"}
+        by: dict[str, Json] = {"source": f"/offices/deputy/{deputy}"}
         to = sorted(here.outside.provinces)
         said = {"directive": name(), "deputy": deputy, "drafted_by": f"secretariat:{deputy}",
                 "kind": "report", "title_th": "x", "text_th": "x", "addressees": to or [PHUKET],

@@ -380,7 +380,7 @@ async def test_a_directives_events_are_read_as_events_by_the_pm_alone(shared: Co
     id_ = await drafted(shared, "as-event", PHUKET)
     await published(shared)
     (stored,) = await shared.network.store.load(DECIDER.stream(id_))
-    named = {"source": stored.envelope.source, "id": stored.envelope.id}
+    named: dict[str, Json] = {"source": stored.envelope.source, "id": stored.envelope.id}
     assert (await shared.get("/v1/events", PM, **named)).status_code == 200
     assert (await shared.get("/v1/events", "analyst", **named)).status_code == 404
 
