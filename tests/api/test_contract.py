@@ -9,7 +9,7 @@ import pytest_asyncio
 from fastapi.routing import APIRoute
 
 from services.api.app import ROUTERS
-from services.api.openapi import EXAMPLES, document_of
+from services.api.openapi import EXAMPLES
 from services.embedded.postgres import EmbeddedPostgres
 from tests.api.country import Country, Json, open_country
 from tests.api.happenings import direct, happen
@@ -69,7 +69,7 @@ def reader_of(path: str) -> str:
 
 
 def operations(country: Country) -> dict[str, Json]:
-    paths = document_of(country.app)["paths"]
+    paths = country.app.openapi()["paths"]
     return {path: item["get"] for path, item in paths.items() if "get" in item}
 
 
@@ -141,7 +141,7 @@ async def test_nobody_reads_nothing(country: Country, path: str) -> None:
 
 
 async def test_no_example_is_left_over(country: Country) -> None:
-    paths = document_of(country.app)["paths"].values()
+    paths = country.app.openapi()["paths"].values()
     operations = [operation for path in paths for operation in path.values()]
     named = {one["operationId"] for one in operations if "204" not in one["responses"]}
     assert {Path(file).stem for file in EXAMPLES.glob("*.json")} == named
@@ -176,7 +176,7 @@ async def test_an_address_with_a_slash_too_many_leads_nowhere(country: Country) 
 
 def validate(country: Country, operation: Json, body: Json) -> None:
     """The body is what the operation's schema says, references and formats included."""
-    document = document_of(country.app)
+    document = country.app.openapi()
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     jsonschema.Draft202012Validator(
         {**schema, "components": document["components"]},
