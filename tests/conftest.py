@@ -15,6 +15,14 @@ from services.embedded.postgres import EmbeddedPostgres
 from tests.database import Database, fresh_database, make_template
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares servers stays in one worker: a file's tests, or those of one whole network."""
+    for item in items:
+        chosen = getattr(item, "callspec", None)
+        network = chosen.params.get("log_url") if chosen else None
+        item.add_marker(pytest.mark.xdist_group(network or item.nodeid.partition("::")[0]))
+
+
 @pytest_asyncio.fixture(scope="session")
 async def postgres_server(
     tmp_path_factory: pytest.TempPathFactory,

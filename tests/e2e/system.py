@@ -29,6 +29,7 @@ from services.operation.metrics import Metrics
 from services.operation.process import Work
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
+from services.readmodels.registry_reader import RegistryReader
 from tests.database import Database
 
 type Json = Any
@@ -46,6 +47,8 @@ class System:
     issuer: Issuer
     client: httpx.AsyncClient
     operator: Network
+    registry: RegistryReader
+    """The door's: current when `decide` and `take_over` return."""
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, identity: str) -> str:
@@ -97,13 +100,16 @@ class System:
         done = await store.append(Decision(stream, await store.version(stream), new))
         assert done.verdict == "appended"
         await self.operator.applied(await self.operator.ends())
+        await self.registry.refresh()
 
     async def take_over(self, archive: Archive) -> Report:
         """What became of an archive that was imported."""
         now = datetime.now(UTC)
-        return await import_archive(
+        report = await import_archive(
             self.operator, archive, clock=lambda: now, report=lambda _done: None
         )
+        await self.registry.refresh()
+        return report
 
 
 @asynccontextmanager
@@ -134,7 +140,7 @@ async def open_system(database: Database, home: Path, *, log_url: str) -> AsyncI
         await resources.enter_async_context(client)
         async with _running(works):
             await open_network(network.store, now=datetime.now(UTC))
-            yield System(address, Issuer.open(own), client, network)
+            yield System(address, Issuer.open(own), client, network, door.registry)
 
 
 @asynccontextmanager

@@ -79,5 +79,5 @@ async def test_the_openapi_holds_for_everybody(system: System, tmp_path: Path) -
 
 async def test_the_openapi_holds_at_every_edge(system: System, tmp_path: Path) -> None:
     # A centre can read and write: nobody meets more of the document.
-    found = await failures(system, "poc:TH-83", tmp_path, "--max-examples", "2")
+    found = await failures(system, "poc:TH-83", tmp_path, "--max-examples", "1")
     assert found == ""
