@@ -103,7 +103,7 @@ def issued(written: DirectiveDrafted, by: Identity, there: Circumstances) -> Dir
         (drafted("TH-82", agenda="drugs"), [DRUGS], {("agenda", "drugs")}),
         (drafted("TH-83", "moi"), [AREA, INTERIOR], {("area", "TH-83"), ("function", "moi")}),
     ],
-    ids=str,
+    ids=["province", "department", "in a province", "agenda", "two holdings"],
 )
 def test_each_addressee_rests_on_what_the_issuer_holds_and_whoever_holds_it_next_has_it(
     written: DirectiveDrafted, clauses: list[Assignment], rests_on: set[tuple[str, str]]
