@@ -23,7 +23,7 @@ from services.api.deciding import (
     token_after,
 )
 from services.api.moments import first_of
-from services.api.problems import documented, forbidden, not_found
+from services.api.problems import KEY_USED, documented, forbidden, not_found
 from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_now
 from services.domain.chain import DECIDER, PRIME_MINISTER
 from services.domain.naming import GroupGiven
@@ -273,9 +273,15 @@ async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
 
 
 def _numbered(number: str, stored: Iterable[StoredEvent]) -> StoredEvent:
-    """The order that had this number and this content before the request came."""
-    named = (event for event in stored if event.envelope.type == OrderIssued.type)
-    return next(event for event in named if _order_of(event).number == number)
+    """The order that had this number and this content before the request came.
+
+    Raises:
+        Problem: 422, there is none: the store knows the key from another kind of decision.
+    """
+    for event in stored:
+        if event.envelope.type == OrderIssued.type and _order_of(event).number == number:
+            return event
+    raise Problem(KEY_USED)
 
 
 def _order_of(stored: StoredEvent) -> OrderIssued:

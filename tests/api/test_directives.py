@@ -298,6 +298,18 @@ async def test_a_key_that_was_used_for_another_directive_is_refused(shared: Coun
     assert response.json()["type"] == "urn:kamkap:problem:idempotency-key-used"
 
 
+async def test_a_key_that_was_used_for_a_directive_is_refused_for_an_order(shared: Country) -> None:
+    draft = {**TEXT, "directive": "k-pm", "addressees": [PHUKET], "deputy": "pm"}
+    assert (await post(shared, "", PM, draft, key="pm-k")).status_code == 201
+    order = json.dumps({"number": "77/2567", "effective_from": "2024-09-15"}).encode()
+    headers = {"Idempotency-Key": "pm-k"}
+    response = await shared.send("POST", "/v1/orders", PM, headers, order)
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "urn:kamkap:problem:idempotency-key-used",
+    )
+
+
 # By the orders of the moment.
 
 
