@@ -45,13 +45,16 @@ async def judge(load: Load) -> Counted:
         # The last that anybody decides, now that they do not speak: from here on all is at rest.
         await until(lambda: _are_silent(load, connection), what=f"{RARELY_HEARD} are stated silent")
         await until(lambda: _is_applied(system, connection), what="all of the log is applied")
+        end = await connection.fetchval("SELECT count(*) FROM decisions.events")
+        await until(lambda: _is_applied(system, connection), what="all of the store is applied")
         status = await _read(system, connection, "status")
         decisions = await _read(system, connection, "decisions")
         oracle.positions_are_gapless(status)
         oracle.nothing_acknowledged_is_lost(load.acknowledged.events, status)
         folded = Folded.of(status)
         await oracle.tables_equal(connection, folded)
-        await oracle.decisions_are_whole(connection, decisions, load.acknowledged.decisions)
+        spoken = load.acknowledged.decisions
+        await oracle.decisions_are_whole(connection, decisions, spoken, end=end)
         silences = await oracle.silences_alternate(connection)
         judged = await _judge_answers(connection, load.answers, status)
     finally:
