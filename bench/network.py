@@ -135,11 +135,6 @@ class Network:
         self.running.append(started)
         return started
 
-    async def stop_processes(self) -> None:
-        """No process of the network runs."""
-        await self.processes.aclose()
-        self.running.clear()
-
     async def append(self, events: Sequence[country.Event]) -> None:
         """Put events into the log as the door would."""
         batches: dict[int, list[Message]] = {}

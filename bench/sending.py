@@ -41,7 +41,6 @@ class Plan:
     """Paths and tokens that are asked for instead of sending events."""
     probe_port: int = 0
     """Above 0: after every fifth answer, a deputy's overview is asked for `after` it."""
-    start_at: float = 0.0
     seed: str = ""
     """The private key (hexadecimal) by which every event is signed; not signed without one."""
 

@@ -9,12 +9,6 @@ CentreId = NewType("CentreId", str)
 ProvinceCode = NewType("ProvinceCode", str)
 """ISO 3166-2 (`TH-83`), as it was at the moment spoken of."""
 
-DeputyId = NewType("DeputyId", str)
-"""The person who holds, whatever the office; a tenure has an id of its own."""
-
-OrderNumber = NewType("OrderNumber", str)
-"""As printed, with the Buddhist year: `168/2562`."""
-
 Realm = Literal["actual", "exercise", "test"]
 """What an event is for. Unique keys contain it, so an exercise never meets the facts."""
 

@@ -18,7 +18,7 @@ from schemas.events.registry import (
     RegionRegistered,
 )
 from schemas.events.signing import KeyRegistered, SigningRequired
-from services.domain.registry import subject_of
+from services.domain.registry import FIGURES, OPENING, subject_of
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.registry import ENTRIES, METADATA
 
@@ -60,9 +60,9 @@ def _entry(event: EventModel) -> str | None:
         case PolicyRegistered(policy=entry) | PolicyRevoked(policy=entry):
             return entry
         case PrecedenceSet():
-            return "figures"
+            return FIGURES
         case NetworkOpened():
-            return "opening"
+            return OPENING
         case ArchiveImported(revision=revision):
             return str(revision)
         case _:
