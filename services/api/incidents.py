@@ -127,19 +127,19 @@ _LISTS = ("provinces", "ministries", "agendas")
 # One incident's columns are each the latest stated; it is open when the last of its openings and
 # closings is an opening, and without a counting opening it is none.
 _FOLDED = """
+WITH candidate AS (
+    SELECT {in_one} own.opened_at, own.incident FROM incidents.coordinates own
+    WHERE own.realm = :realm AND own.coordinate {in_field} AND own.opened_at <= :as_of
+      AND {may_count} AND {only} AND {opened_once}
+    {in_order}
+)
 SELECT * FROM (
     SELECT id, CASE last WHEN 'opened' THEN 'open' ELSE 'closed' END AS state, hazard, title_th,
            title_en, severity, place, lat, lon, opened_at, changed_at,
            CASE last WHEN 'closed' THEN closed_at END AS closed_at, {lists}
     FROM (
         SELECT candidate.incident AS id, {begun}.opened_at AS begun, folded.*
-        FROM (
-            SELECT {in_one} own.opened_at, own.incident FROM incidents.coordinates own
-            WHERE own.realm = :realm AND own.coordinate {in_field} AND own.opened_at <= :as_of
-              AND {may_count} AND {only} AND {opened_once}
-            ORDER BY own.opened_at DESC, own.incident DESC
-        ) candidate
-        CROSS JOIN LATERAL (
+        FROM candidate CROSS JOIN LATERAL (
             SELECT (array_agg(c.change {latest}) FILTER (WHERE c.change <> 'updated'))[1] AS last,
                    min(c.time) FILTER (WHERE c.change = 'opened') AS opened_at,
                    max(c.time) FILTER (WHERE c.change = 'closed') AS closed_at,
@@ -174,10 +174,12 @@ AND (CAST(:after_time AS timestamptz) IS NULL
      OR ({row}.opened_at, {row}.{id}) < (:after_time, CAST(:after_id AS text)))
 """
 
-# Nearly every incident was stated to open at one moment alone. Those are met in the order of the
+# What may be open is little, and found by when it closed: all of it is folded. Of anything else
+# nearly every incident was stated to open at one moment alone: those are met in the order of the
 # answer, so that no more of them are folded than a page needs; of the others the moment is known
 # only when they are folded.
-_FOUND = """
+_IN_ORDER = "ORDER BY own.opened_at DESC, own.incident DESC"
+_MERGED = """
 SELECT * FROM (({once}) UNION ALL ({variously})) found ORDER BY opened_at DESC, id DESC LIMIT :limit
 """
 
@@ -240,19 +242,16 @@ def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
             for name in _LISTS
         ),
     }
-    once = _FOLDED.format(
-        opened_once=f"own.opened_once AND {_WITHIN.format(row='own', id='incident')}",
-        begun="candidate",
-        within="TRUE",
-        **parts,
+    by_fold = {"begun": "folded", "in_order": "", "within": _WITHIN.format(row="shaped", id="id")}
+    if wanted.state == "open" or wanted.incidents is not None:
+        return _FOLDED.format(opened_once="TRUE", **by_fold, **parts)
+    once = f"own.opened_once AND {_WITHIN.format(row='own', id='incident')}"
+    return _MERGED.format(
+        once=_FOLDED.format(
+            opened_once=once, begun="candidate", in_order=_IN_ORDER, within="TRUE", **parts
+        ),
+        variously=_FOLDED.format(opened_once="NOT own.opened_once", **by_fold, **parts),
     )
-    variously = _FOLDED.format(
-        opened_once="NOT own.opened_once",
-        begun="folded",
-        within=_WITHIN.format(row="shaped", id="id"),
-        **parts,
-    )
-    return _FOUND.format(once=once, variously=variously)
 
 
 def _may_be_open(question: Question) -> str:
