@@ -117,8 +117,7 @@ class DeadlineTimer:
 
         async def state(realm: Realm, directive: str) -> None:
             async with places:
-                while made := await self._state(realm, directive, tick.time):
-                    stated.extend(made)
+                stated.extend(await self._state(realm, directive, tick.time))
 
         await all_of(state(*one) for one in named)
         # Only now: a scan that was cut off is done again.
@@ -137,7 +136,17 @@ class DeadlineTimer:
         return [(row["realm"], row["directive"]) for row in rows]
 
     async def _state(self, realm: Realm, directive: str, now: datetime) -> Sequence[EventModel]:
-        """State what has fallen due of one directive, and is not done or stated meanwhile."""
+        """State all that has fallen due of one directive, and is not done or stated meanwhile."""
+        made: list[EventModel] = []
+        while True:
+            stated = await self._state_some(realm, directive, now)
+            made += stated
+            if len(stated) < deadlines.AT_ONCE:
+                return made
+
+    async def _state_some(
+        self, realm: Realm, directive: str, now: datetime
+    ) -> Sequence[EventModel]:
         envelopes: dict[EventModel, Envelope] = {}
 
         def decide(there: Directive) -> list[EventModel]:
