@@ -219,7 +219,7 @@ def directives(here: Happening) -> None:
 def overdue(directive: Json, addressee: str) -> tuple[Envelope, bytes]:
     """What a timer states of an addressee: it went up."""
     due = {"directive": directive, "addressee": addressee, "owes": "report", "level": 1,
-           "to": "pmoc", "since": "2024-08-01T00:00:00Z", "due_at": "2024-08-02T00:00:00Z"}  # fmt: skip
+           "to": "pmoc", "since": "2024-08-01T00:00Z", "due_at": "2024-08-02T00:00Z"}  # fmt: skip
     return event("directive.escalated.v1", due, source="/network/timers", id=name())
 
 

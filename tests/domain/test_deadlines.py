@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ from services.domain.rejected import Rejected
 NOON = datetime(2024, 9, 1, 5, tzinfo=UTC)
 MOI, PHUKET = "moi", "TH-83"
 ALL = Actor("x", frozenset({"issuer", "addressee", "pm", "network"}), frozenset({MOI, PHUKET}))
-SUSPENDS: dict[str, object] = {"kind": "suspension", "stops": {"act_th": "x", "policy": "p"}}
+SUSPENDS: dict[str, Any] = {"kind": "suspension", "stops": {"act_th": "x", "policy": "p"}}
 
 
 def at(hours: float) -> datetime:
@@ -97,7 +98,7 @@ def test_it_is_noted_in_a_day_and_answered_in_three_where_the_draft_states_no_ti
     ids=["both", "the answer, soon", "the answer, late", "the note", "the note, late"],
 )
 def test_what_the_draft_states_is_due_as_stated_and_noted_no_later_than_answered(
-    said: dict[str, object], noted: int, answered: int
+    said: dict[str, Any], noted: int, answered: int
 ) -> None:
     expected = [("acknowledgement", at(noted)), ("report", at(answered))]
     assert owing(issued(**said)) == expected
