@@ -73,13 +73,13 @@ WITH shaped AS (
                 WHERE whole.leads_to IN ('open', 'taken_over')
             ) due ON TRUE
             LEFT JOIN LATERAL (
-                SELECT n.office AS escalated_to FROM directives.notices n
-                WHERE n.directive = first.directive AND n.addressee = given.addressee
-                  AND n.step = 'escalated' AND whole.leads_to = 'open' AND {notice_counts}
-                  AND CASE n.owes WHEN 'acknowledgement' THEN
-                      n.due_at = stands.acknowledge_by AND stands.state = ANY(:unanswered)
-                      ELSE n.due_at = stands.report_by AND stands.state = ANY(:owing) END
-                ORDER BY n.level DESC LIMIT 1
+                SELECT t.office AS escalated_to FROM directives.stated t
+                WHERE t.directive = first.directive AND t.addressee = given.addressee
+                  AND t.step = 'escalated' AND whole.leads_to = 'open' AND {stated_counts}
+                  AND CASE t.owes WHEN 'acknowledgement' THEN
+                      t.due_at = stands.acknowledge_by AND stands.state = ANY(:unanswered)
+                      ELSE t.due_at = stands.report_by AND stands.state = ANY(:owing) END
+                ORDER BY t.level DESC LIMIT 1
             ) up ON TRUE
         ) one
         WHERE :all_sides OR one.addressee = ANY(:addressees)
@@ -127,9 +127,9 @@ SELECT * FROM (
     WHERE s.directive = :directive AND {step_counts}
       AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
     UNION ALL
-    SELECT n.position, n.time, n.step, n.addressee, n.body::text FROM directives.notices n
-    WHERE n.directive = :directive AND {notice_counts}
-      AND (:all_sides OR n.addressee = ANY(:addressees))
+    SELECT t.position, t.time, t.step, t.addressee, t.body::text FROM directives.stated t
+    WHERE t.directive = :directive AND {stated_counts}
+      AND (:all_sides OR t.addressee = ANY(:addressees))
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -178,6 +178,6 @@ def counted(sql: str, question: Question, **named: str) -> str:
         draft_counts=counts("d"),
         step_counts=counts("s"),
         authority_counts=counts("a"),
-        notice_counts=counts("n"),
+        stated_counts=counts("t"),
         **named,
     )

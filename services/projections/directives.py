@@ -19,7 +19,7 @@ from services.domain.clocks import alarms
 from services.domain.steps import STEPS as LEADING
 from services.domain.steps import Phase, Standing
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.directives import ALARMS, AUTHORITY, DRAFTS, METADATA, NOTICES, STEPS
+from services.readmodels.directives import ALARMS, AUTHORITY, DRAFTS, METADATA, STATED, STEPS
 
 _PHASES: dict[type[EventModel], Phase] = {
     DirectiveIssued: "open",
@@ -44,7 +44,7 @@ def project(fact: Fact) -> Iterator[Row]:
         case DirectiveStep() as step:
             yield from _step(fact, step)
         case DirectiveDue() as due:
-            yield _notice(fact, due)
+            yield _stated(fact, due)
         case (
             DirectiveTakenOver(directive=directive)
             | DirectiveClosed(directive=directive)
@@ -111,10 +111,10 @@ def _alarms(
         yield fact.row(ALARMS, nth, directive, addressee, *due)
 
 
-def _notice(fact: Fact, due: DirectiveDue) -> Row:
+def _stated(fact: Fact, due: DirectiveDue) -> Row:
     level, to = (due.level, due.to) if isinstance(due, DirectiveEscalated) else (0, None)
     return fact.row(
-        NOTICES,
+        STATED,
         due.directive,
         due.addressee,
         due.owes,

@@ -59,8 +59,8 @@ ALARMS = fact_table(
 """When a timer has something to state, unless it is done by then: of one addressee, or of all where
 `addressee` is null."""
 
-NOTICES = fact_table(
-    "notices",
+STATED = fact_table(
+    "stated",
     METADATA,
     Column("directive", Text, nullable=False),
     Column("addressee", Text, nullable=False),
@@ -70,7 +70,7 @@ NOTICES = fact_table(
     Column("level", SmallInteger, nullable=False),
     Column("office", Text),
     Column("body", JSONB, nullable=False),
-    Index("notices_directive", "realm", "directive", "addressee"),
+    Index("stated_directive", "realm", "directive", "addressee"),
 )
 """What a timer stated: `reminded`, `overdue`, or `escalated` to this level and office."""
 
