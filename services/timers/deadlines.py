@@ -61,9 +61,10 @@ WHERE (
           ORDER BY s.position DESC LIMIT 1
       ), 'issued') = ANY(CASE a.owes WHEN 'acknowledgement' THEN $6::text[] ELSE $7::text[] END)
       AND NOT EXISTS (
-          SELECT FROM directives.stated told
-          WHERE (told.realm, told.directive, told.addressee) = (a.realm, a.directive, g.addressee)
-            AND (told.owes, told.due_at, told.step, told.level) = (a.owes, a.due_at, a.step, a.level)
+          SELECT FROM directives.stated said
+          WHERE (said.realm, said.directive, said.addressee) = (a.realm, a.directive, g.addressee)
+            AND (said.owes, said.due_at, said.step, said.level)
+              = (a.owes, a.due_at, a.step, a.level)
       )
 )
 """
