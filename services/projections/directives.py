@@ -1,6 +1,7 @@
-"""Directives to rows: drafts, steps, and the authority that each issue cites."""
+"""Directives to rows: drafts, steps, the authority that each issue cites, and who reads them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from schemas.events import EventModel
 from schemas.events.directive import (
@@ -13,10 +14,11 @@ from schemas.events.directive import (
     DirectiveTakenOver,
     DirectiveWithdrawn,
 )
+from services.domain.readership import ADDRESSEE, EVERYTHING, OWN, POWER
 from services.domain.steps import STEPS as LEADING
 from services.domain.steps import Phase
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS
+from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS, WHOLES
 
 _PHASES: dict[type[EventModel], Phase] = {
     DirectiveIssued: "open",
@@ -28,19 +30,66 @@ _PHASES: dict[type[EventModel], Phase] = {
 }
 """Where the whole directive stands after each."""
 
+_NOT_ENDED = datetime.max.replace(tzinfo=UTC)
+_NOT_SETTLED = [EVERYTHING]
+
+# Made of all that is there of a directive, so that neither order nor repetition matters. A draft is
+# its writers'; what is confidential is both sides'. Without a draft nobody is known but the PM.
+_SETTLE = f"""
+INSERT INTO {{schema}}.wholes
+SELECT touched.realm, touched.directive,
+       CASE WHEN draft.classification <> 'confidential' AND issue.given IS NOT NULL THEN NULL
+            ELSE array_remove(ARRAY['{EVERYTHING}', '{OWN}' || draft.deputy], NULL) || issue.given
+       END,
+       coalesce(whole.ended_at, 'infinity')
+FROM (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
+LEFT JOIN LATERAL (
+    SELECT d.deputy, d.classification FROM {{schema}}.drafts d
+    WHERE d.realm = touched.realm AND d.directive = touched.directive
+    ORDER BY d.position DESC LIMIT 1
+) draft ON TRUE
+CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT name) AS given
+    FROM {{schema}}.authority a
+    CROSS JOIN LATERAL unnest(ARRAY[
+        '{ADDRESSEE}' || a.addressee,
+        '{POWER}' || concat_ws(':', a.dimension, a.target, a.power)
+    ]) name
+    WHERE a.realm = touched.realm AND a.directive = touched.directive
+) issue
+CROSS JOIN LATERAL (
+    SELECT min(s.time) AS ended_at FROM {{schema}}.steps s
+    WHERE s.realm = touched.realm AND s.directive = touched.directive AND s.addressee IS NULL
+      AND s.leads_to NOT IN ('open', 'taken_over')
+) whole
+ON CONFLICT (realm, directive)
+DO UPDATE SET readers = excluded.readers, ended_at = excluded.ended_at
+"""
+
+_MARK = """
+UPDATE {{schema}}.{table} row SET readers = whole.readers
+FROM {{schema}}.wholes whole
+JOIN (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
+  USING (realm, directive)
+WHERE row.realm = whole.realm AND row.directive = whole.directive
+  AND row.readers IS DISTINCT FROM whole.readers
+"""
+
 
 def project(fact: Fact) -> Iterator[Row]:
     """The rows this fact makes."""
     match fact.event:
         case DirectiveDrafted() as written:
             yield _draft(fact, written)
+            yield _touched(fact, written.directive)
         case DirectiveIssued() as issued:
-            yield _whole(fact, issued.directive)
+            yield from _whole(fact, issued.directive)
             yield from _authority(fact, issued)
         case DirectiveStep() as step:
             leads_to = LEADING[type(step)].to
-            verb, body = _verb(step), step.model_dump_json()
-            yield fact.row(STEPS, step.directive, verb, step.addressee, leads_to, body)
+            said = step.directive, _verb(step), step.addressee, leads_to, step.model_dump_json()
+            yield fact.row(STEPS, *said, _NOT_SETTLED)
+            yield _touched(fact, step.directive)
         case (
             DirectiveTakenOver(directive=directive)
             | DirectiveClosed(directive=directive)
@@ -48,7 +97,7 @@ def project(fact: Fact) -> Iterator[Row]:
             | DirectiveReversed(directive=directive)
             | DirectiveSuperseded(directive=directive)
         ):
-            yield _whole(fact, directive)
+            yield from _whole(fact, directive)
         case _:
             return
 
@@ -66,13 +115,19 @@ def _draft(fact: Fact, written: DirectiveDrafted) -> Row:
         written.acknowledge_by,
         written.report_by,
         written.model_dump_json(),
+        _NOT_SETTLED,
     )
 
 
-def _whole(fact: Fact, directive: str) -> Row:
+def _whole(fact: Fact, directive: str) -> Iterator[Row]:
     event = fact.event
-    body = event.model_dump_json()
-    return fact.row(STEPS, directive, _verb(event), None, _PHASES[type(event)], body)
+    said = directive, _verb(event), None, _PHASES[type(event)], event.model_dump_json()
+    yield fact.row(STEPS, *said, _NOT_SETTLED)
+    yield _touched(fact, directive)
+
+
+def _touched(fact: Fact, directive: str) -> Row:
+    return WHOLES, (fact.realm, directive, _NOT_SETTLED, _NOT_ENDED)
 
 
 def _authority(fact: Fact, issued: DirectiveIssued) -> Iterator[Row]:
@@ -87,6 +142,7 @@ def _authority(fact: Fact, issued: DirectiveIssued) -> Iterator[Row]:
             given.dimension,
             given.target,
             given.power,
+            _NOT_SETTLED,
         )
 
 
@@ -94,4 +150,6 @@ def _verb(event: EventModel) -> str:
     return event.type.split(".")[1]
 
 
-MODEL = ReadModel("directives", METADATA, project)
+_MARKED = tuple(_MARK.format(table=table.name) for table in (DRAFTS, STEPS, AUTHORITY))
+
+MODEL = ReadModel("directives", METADATA, project, {WHOLES.name: (_SETTLE, *_MARKED)})

@@ -1,11 +1,29 @@
-"""Directives: every draft, every step, and by which power each addressee is directed."""
+"""Directives: every draft, every step, and by which power each addressee is directed.
 
-from sqlalchemy import ARRAY, Column, DateTime, Index, Integer, MetaData, SmallInteger, Text
+What is not for everybody who reads directives has its readers on its own rows: row security asks
+for no other table. They are names as `services.domain.readership` gives them.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.readmodels.confidential import ENTITLED, seen_by
 from services.readmodels.facts import fact_table
 
 METADATA = MetaData(schema="directives")
+
+_SEEN = seen_by(f"readers IS NULL OR current_user = 'kamkap_timers' OR readers && {ENTITLED}")
 
 DRAFTS = fact_table(
     "drafts",
@@ -20,10 +38,12 @@ DRAFTS = fact_table(
     Column("acknowledge_by", DateTime(timezone=True)),
     Column("report_by", DateTime(timezone=True)),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("drafts_directive", "realm", "directive", "position"),
     Index("drafts_position", "realm", "position"),
+    info=_SEEN,
 )
-"""One draft; the last is the directive's text. `body` is the event's data."""
+"""One draft; the last is the directive's text. `body` is the event's data. `readers` as WHOLES."""
 
 STEPS = fact_table(
     "steps",
@@ -33,10 +53,13 @@ STEPS = fact_table(
     Column("addressee", Text),
     Column("leads_to", Text, nullable=False),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("steps_directive", "realm", "directive", "addressee", "position"),
+    info=_SEEN,
 )
 """One step. `step` is the verb of the event's type, `leads_to` where the addressee stands after it,
-or the whole directive where `addressee` is null. `body` is the event's data."""
+or the whole directive where `addressee` is null. `body` is the event's data. `readers` as WHOLES.
+"""
 
 AUTHORITY = fact_table(
     "authority",
@@ -49,8 +72,25 @@ AUTHORITY = fact_table(
     Column("dimension", Text),
     Column("target", Text),
     Column("power", Text),
+    Column("readers", ARRAY(Text)),
     Index("authority_directive", "realm", "directive"),
     key=("nth",),
+    info=_SEEN,
 )
 """By which clause of which order, with which power over what, an addressee is directed; null in
-what the Prime Minister issued."""
+what the Prime Minister issued. `readers` as WHOLES."""
+
+WHOLES = Table(
+    "wholes",
+    METADATA,
+    Column("realm", Text, nullable=False),
+    Column("directive", Text, nullable=False),
+    Column("readers", ARRAY(Text)),
+    Column("ended_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("realm", "directive"),
+    Index("wholes_ended", "realm", "ended_at", "directive"),
+    info=_SEEN,
+)
+"""A directive as far as is known today: under which names it is read where it is not for everybody
+who reads directives (a draft, what is confidential), and from when on nothing more is owed;
+`infinity` while something is. A filter, never an answer."""
