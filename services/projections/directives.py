@@ -41,7 +41,8 @@ SELECT touched.realm, touched.directive,
        CASE WHEN draft.classification <> 'confidential' AND issue.given IS NOT NULL THEN NULL
             ELSE array_remove(ARRAY['{EVERYTHING}', '{OWN}' || draft.deputy], NULL) || issue.given
        END,
-       coalesce(whole.ended_at, 'infinity')
+       coalesce(ending.time, 'infinity'), ending.slot, ending.position, ending.accepted_at,
+       ending.archive_revision
 FROM (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
 LEFT JOIN LATERAL (
     SELECT d.deputy, d.classification FROM {{schema}}.drafts d
@@ -57,13 +58,16 @@ CROSS JOIN LATERAL (
     ]) name
     WHERE a.realm = touched.realm AND a.directive = touched.directive
 ) issue
-CROSS JOIN LATERAL (
-    SELECT min(s.time) AS ended_at FROM {{schema}}.steps s
+LEFT JOIN LATERAL (
+    SELECT s.* FROM {{schema}}.steps s
     WHERE s.realm = touched.realm AND s.directive = touched.directive AND s.addressee IS NULL
       AND s.leads_to NOT IN ('open', 'taken_over')
-) whole
-ON CONFLICT (realm, directive)
-DO UPDATE SET readers = excluded.readers, ended_at = excluded.ended_at
+    ORDER BY s.position LIMIT 1
+) ending ON TRUE
+ON CONFLICT (realm, directive) DO UPDATE SET
+    readers = excluded.readers, ended_at = excluded.ended_at, slot = excluded.slot,
+    position = excluded.position, accepted_at = excluded.accepted_at,
+    archive_revision = excluded.archive_revision
 """
 
 _MARK = """
@@ -127,7 +131,7 @@ def _whole(fact: Fact, directive: str) -> Iterator[Row]:
 
 
 def _touched(fact: Fact, directive: str) -> Row:
-    return WHOLES, (fact.realm, directive, _NOT_SETTLED, _NOT_ENDED)
+    return WHOLES, (fact.realm, directive, _NOT_SETTLED, _NOT_ENDED, None, None, None, None)
 
 
 def _authority(fact: Fact, issued: DirectiveIssued) -> Iterator[Row]:

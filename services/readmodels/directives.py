@@ -6,6 +6,7 @@ for no other table. They are names as `services.domain.readership` gives them.
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Column,
     DateTime,
     Index,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -55,6 +57,7 @@ STEPS = fact_table(
     Column("body", JSONB, nullable=False),
     Column("readers", ARRAY(Text)),
     Index("steps_directive", "realm", "directive", "addressee", "position"),
+    Index("steps_issued", "realm", "time", postgresql_where=text("step = 'issued'")),
     info=_SEEN,
 )
 """One step. `step` is the verb of the event's type, `leads_to` where the addressee stands after it,
@@ -87,10 +90,14 @@ WHOLES = Table(
     Column("directive", Text, nullable=False),
     Column("readers", ARRAY(Text)),
     Column("ended_at", DateTime(timezone=True), nullable=False),
+    Column("slot", SmallInteger),
+    Column("position", BigInteger),
+    Column("accepted_at", DateTime(timezone=True)),
+    Column("archive_revision", Integer),
     PrimaryKeyConstraint("realm", "directive"),
     Index("wholes_ended", "realm", "ended_at", "directive"),
     info=_SEEN,
 )
 """A directive as far as is known today: under which names it is read where it is not for everybody
-who reads directives (a draft, what is confidential), and from when on nothing more is owed;
-`infinity` while something is. A filter, never an answer."""
+who reads directives (a draft, what is confidential), and from when on nothing more is owed, with
+the place of the event that says so; `infinity` while something is. A filter, never an answer."""

@@ -16,7 +16,7 @@ from services.identity.identity import Identity
 from services.projections import schemas
 from services.projections.rebuild import Rebuild
 from services.readmodels import directives
-from tests.api.country import PHANG_NGA, PHUKET, Country, Json, open_country
+from tests.api.country import PHUKET, Country, Json, open_country
 from tests.database import Database, fresh_database
 from tests.projections.network import event
 
