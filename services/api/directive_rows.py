@@ -108,6 +108,18 @@ SELECT * FROM (
     SELECT s.position, s.time, s.step, s.addressee, s.body::text FROM directives.steps s
     WHERE s.directive = :directive AND {step_counts}
       AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
+    UNION ALL
+    SELECT o.position, o.time, 'reserved', NULL,
+           json_build_object('by', 'pm', 'order', o.number)::text
+    FROM oversight.orders o CROSS JOIN LATERAL jsonb_array_elements(o.body -> 'clauses') clause
+    WHERE {order_counts} AND clause ->> 'act' = 'reserve' AND clause ->> 'subject' = ANY(:matters)
+      AND (:reads_matters OR clause ->> 'deputy' = ANY(:own)
+           OR (clause ->> 'deputy' IS NULL AND EXISTS (
+               SELECT FROM directives.authority a
+               WHERE a.directive = :directive AND {authority_counts}
+                 AND concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)
+           ))
+           OR (clause ->> 'deputy' IS NULL AND :drafts))
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -166,5 +178,9 @@ def counted(sql: str, question: Question, **named: str) -> str:
     """The statement with what counts at the moment in each of its tables."""
     counts = question.moment.counts
     return sql.format(
-        draft_counts=counts("d"), step_counts=counts("s"), authority_counts=counts("a"), **named
+        draft_counts=counts("d"),
+        step_counts=counts("s"),
+        authority_counts=counts("a"),
+        order_counts=counts("o"),
+        **named,
     )

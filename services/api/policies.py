@@ -1,4 +1,4 @@
-"""Policies and resolutions of the cabinet and of ministries: registered, revoked, read by everybody.
+"""Policies and resolutions, of the cabinet and of ministries: registered, revoked, read by all.
 
 They are published; a suspension names one of them as its ground.
 """

@@ -116,7 +116,7 @@ class PolicyNotInForce(Rejected):
 
 
 def keeps(who: Actor, kind: PolicyKind, registry: Registry, day: date) -> str | None:
-    """Whose policies of this kind the identity writes on that day: a ministry's; None, the cabinet's.
+    """Whose policies of this kind the identity writes on that day; None is the cabinet's.
 
     Raises:
         NotPolicyKeeper: nobody's.
