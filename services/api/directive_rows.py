@@ -111,15 +111,17 @@ SELECT * FROM (
     UNION ALL
     SELECT o.position, o.time, 'reserved', NULL,
            json_build_object('by', 'pm', 'order', o.number)::text
-    FROM oversight.orders o CROSS JOIN LATERAL jsonb_array_elements(o.body -> 'clauses') clause
-    WHERE {order_counts} AND clause ->> 'act' = 'reserve' AND clause ->> 'subject' = ANY(:matters)
-      AND (:reads_matters OR clause ->> 'deputy' = ANY(:own)
-           OR (clause ->> 'deputy' IS NULL AND EXISTS (
-               SELECT FROM directives.authority a
-               WHERE a.directive = :directive AND {authority_counts}
-                 AND concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)
-           ))
-           OR (clause ->> 'deputy' IS NULL AND :drafts))
+    FROM oversight.orders o
+    WHERE {order_counts} AND EXISTS (
+        SELECT FROM jsonb_array_elements(o.body -> 'clauses') clause
+        WHERE clause ->> 'act' = 'reserve' AND clause ->> 'subject' = ANY(:matters)
+          AND (:reads_matters OR clause ->> 'deputy' = ANY(:own)
+               OR (clause ->> 'deputy' IS NULL AND (:drafts OR EXISTS (
+                   SELECT FROM directives.authority a
+                   WHERE a.directive = :directive AND {authority_counts}
+                     AND concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)
+               ))))
+    )
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit

@@ -9,7 +9,16 @@ import pytest
 import pytest_asyncio
 
 from services.embedded.postgres import EmbeddedPostgres
-from tests.api.country import PHANG_NGA, PHUKET, Country, Json, open_country, registered
+from tests.api.country import (
+    PHANG_NGA,
+    PHUKET,
+    Country,
+    Json,
+    gives,
+    open_country,
+    order,
+    registered,
+)
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
 
@@ -65,7 +74,7 @@ def life(id_: str, lives: dict[str, list[tuple[str, float]]], said: Json) -> lis
     stated = {name: str(value) if name.endswith("_by") else value for name, value in said.items()}
     written = {"directive": id_, "deputy": "a", "drafted_by": SECRETARIAT, "kind": "report",
                "title_th": "x", "text_th": "x", "addressees": list(lives), **stated}  # fmt: skip
-    given = [authority(one, written["deputy"]) for one in lives]
+    given = [authority(one, said.get("deputy", "a")) for one in lives]
     issue = {"directive": id_, "issued_by": A, "capacity": "holder", "authority": given}
     events = [
         event("directive.drafted.v1", written, minutes=-5),
@@ -172,6 +181,24 @@ async def test_what_ended_after_it_was_known_counts_as_it_was_known(country: Cou
     assert after["totals"]["directives"] == NOTHING
 
 
+async def test_what_is_owed_moves_with_its_province_at_the_second_the_order_says(
+    country: Country,
+) -> None:
+    await country.network.decide("directives/d", *life("d", {PHUKET: []}, {}))
+    moment = NOON + timedelta(minutes=10)
+    moves = order("2/2567", moment, gives("area", PHUKET, "b"), complete=[])
+    await country.network.decide("orders/pm", moves)
+    await country.network.project()
+    for at, holder, other in ((moment - timedelta(seconds=1), "a", "b"), (moment, "b", "a")):
+        for reader in (PM, holder):
+            identity = reader if reader == PM else f"deputy:{reader}"
+            path, pair = f"/v1/deputies/{holder}/overview", {"as_of": at.isoformat()}
+            seen = await country.ask(path, identity, **pair)
+            assert seen["totals"]["directives"] == counts(1, unacknowledged=1)
+        seen = await country.ask(f"/v1/deputies/{other}/overview", PM, as_of=at.isoformat())
+        assert seen["totals"]["directives"] == NOTHING
+
+
 # Times.
 
 
@@ -202,7 +229,7 @@ async def test_times_are_of_what_the_reader_may_see(told: Country) -> None:
     def acknowledged(answer: Json) -> Json:
         return {one["id"]: one["acknowledged"]["count"] for one in answer["items"]}
 
-    query = {"by": "province"}
+    query: Json = {"by": "province"}
     assert acknowledged(await told.ask("/v1/directives/times", A, **query)) == {
         PHUKET: 3,
         PHANG_NGA: 1,
@@ -218,10 +245,13 @@ async def test_times_are_of_a_period_and_of_a_moment(told: Country) -> None:
     at_a_quarter = await told.ask("/v1/directives/times", **query, as_of=early)
     (phuket,) = [one for one in at_a_quarter["items"] if one["id"] == PHUKET]
     assert phuket["acknowledged"]["count"] == 1
-    for period in ({"from": "2024-09-02"}, {"to": "2024-08-31"}):
-        assert (await told.ask("/v1/directives/times", **query, **period))["items"] == []
-    day = {"from": "2024-09-01", "to": "2024-09-01"}
-    assert len((await told.ask("/v1/directives/times", **query, **day))["items"]) == 2
+    for first, last, groups in (
+        ("2024-09-02", "2024-12-31", 0),
+        ("2024-01-01", "2024-08-31", 0),
+        ("2024-09-01", "2024-09-01", 2),
+    ):
+        period: Json = {**query, "from": first, "to": last}
+        assert len((await told.ask("/v1/directives/times", **period))["items"]) == groups
 
 
 # What the Prime Minister did.

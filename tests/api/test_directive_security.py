@@ -167,11 +167,8 @@ async def test_a_rebuild_by_who_owns_the_tables_keeps_the_lock_and_what_it_goes_
                 made = await connection.fetchval(schemas.POLICY, f"directives.{table}")
                 assert made == directives.METADATA.tables[f"directives.{table}"].info["seen_by"]
     assert await _readers(country) == before
-    connection = await asyncpg.connect(database.dsn("kamkap_api"))
-    try:
+    async with database.pool("kamkap_api", size=1) as pool, pool.acquire() as connection:
         assert await _directives(connection, "drafts") == {OPEN}
-    finally:
-        await connection.close()
 
 
 async def test_what_the_lock_goes_by_is_looked_for_in_no_table(country: Country) -> None:
