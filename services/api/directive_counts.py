@@ -4,16 +4,12 @@ from collections import Counter
 from collections.abc import Container, Mapping
 
 from services.api.bodies import Body
-from services.api.directive_rows import read_shaped
+from services.api.directive_rows import not_over, read_shaped
 from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import readership_of
 from services.domain.steps import DONE
 
-_NOT_OVER = """
-first.directive IN (SELECT w.directive FROM directives.wholes w
-                    WHERE w.realm = :realm AND (w.ended_at > :as_of OR NOT {known}))
-"""
 _OWED = """
 SELECT life.addressee, count(*) AS open, count(*) FILTER (WHERE life.overdue) AS overdue,
        count(*) FILTER (WHERE life.state = ANY(:unanswered)) AS unacknowledged,
@@ -51,7 +47,7 @@ async def owed(question: Question) -> Owed:
         question,
         reads,
         _OWED,
-        only=_NOT_OVER.format(known=question.moment.known_by("w")),
+        only=not_over(question),
         done=_DONE,
     )
     names = DirectiveCounts.model_fields

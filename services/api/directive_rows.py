@@ -5,7 +5,7 @@ from services.api.problems import forbidden
 from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import Readership, readership_of
-from services.domain.steps import OWING, UNANSWERED
+from services.domain.steps import OWING, RUNNING, UNANSWERED
 from services.readmodels.confidential import for_entitled
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
@@ -146,9 +146,20 @@ async def find(
 ) -> list[Row]:
     """The directives wanted that the reader may see, the last begun first."""
     only = "TRUE" if id_ is None else "first.directive = :id"
+    if wanted.get("overdue") or wanted.get("state") in RUNNING:
+        only = not_over(question)
     return await read_shaped(
         question, reads, _LISTED, only=only, **(dict.fromkeys(_FILTERS) | wanted), id=id_
     )
+
+
+def not_over(question: Question) -> str:
+    """SQL: something may still be owed under it at the moment, as far as is known."""
+    known = question.moment.known_by("w")
+    return f"""first.directive IN (
+        SELECT w.directive FROM directives.wholes w
+        WHERE w.realm = :realm AND (w.ended_at > :as_of OR NOT {known})
+    )"""
 
 
 async def read_shaped(
