@@ -1,24 +1,36 @@
-"""Directives to rows: drafts, steps, the authority that each issue cites, and who reads them."""
+"""Directives to rows: drafts, steps, clocks, the authority each issue cites, and who reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from schemas.events import EventModel
+from schemas.events.clocks import Clock, DirectiveDue, DirectiveEscalated
 from schemas.events.directive import (
     DirectiveClosed,
     DirectiveDrafted,
     DirectiveIssued,
+    DirectiveReturned,
     DirectiveReversed,
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
     DirectiveWithdrawn,
 )
+from services.domain.clocks import alarms
 from services.domain.readership import ADDRESSEE, EVERYTHING, OWN, POWER
 from services.domain.steps import STEPS as LEADING
-from services.domain.steps import Phase
+from services.domain.steps import Phase, Standing
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS, WHOLES
+from services.readmodels.directives import (
+    ALARMS,
+    AUTHORITY,
+    DRAFTS,
+    LOCKED,
+    METADATA,
+    STATED,
+    STEPS,
+    WHOLES,
+)
 
 _PHASES: dict[type[EventModel], Phase] = {
     DirectiveIssued: "open",
@@ -87,13 +99,14 @@ def project(fact: Fact) -> Iterator[Row]:
             yield _draft(fact, written)
             yield _touched(fact, written.directive)
         case DirectiveIssued() as issued:
-            yield from _whole(fact, issued.directive)
+            yield from _whole(fact, issued.directive, issued.clocks)
             yield from _authority(fact, issued)
+            yield from _alarms(fact, issued.directive, None, issued.clocks)
         case DirectiveStep() as step:
-            leads_to = LEADING[type(step)].to
-            said = step.directive, _verb(step), step.addressee, leads_to, step.model_dump_json()
-            yield fact.row(STEPS, *said, _NOT_SETTLED)
-            yield _touched(fact, step.directive)
+            yield from _step(fact, step)
+        case DirectiveDue() as due:
+            yield _stated(fact, due)
+            yield _touched(fact, due.directive)
         case (
             DirectiveTakenOver(directive=directive)
             | DirectiveClosed(directive=directive)
@@ -123,15 +136,62 @@ def _draft(fact: Fact, written: DirectiveDrafted) -> Row:
     )
 
 
-def _whole(fact: Fact, directive: str) -> Iterator[Row]:
-    event = fact.event
-    said = directive, _verb(event), None, _PHASES[type(event)], event.model_dump_json()
-    yield fact.row(STEPS, *said, _NOT_SETTLED)
+def _whole(fact: Fact, directive: str, clocks: Sequence[Clock] = ()) -> Iterator[Row]:
+    leads_to = _PHASES[type(fact.event)]
+    yield _leading(fact, directive, None, leads_to, clocks)
     yield _touched(fact, directive)
 
 
 def _touched(fact: Fact, directive: str) -> Row:
     return WHOLES, (fact.realm, directive, _NOT_SETTLED, _NOT_ENDED, None, None, None, None)
+
+
+def _step(fact: Fact, step: DirectiveStep) -> Iterator[Row]:
+    armed = [step.clock] if isinstance(step, DirectiveReturned) and step.clock else []
+    leads_to = LEADING[type(step)].to
+    yield _leading(fact, step.directive, step.addressee, leads_to, armed)
+    yield from _alarms(fact, step.directive, step.addressee, armed)
+    yield _touched(fact, step.directive)
+
+
+def _leading(
+    fact: Fact,
+    directive: str,
+    addressee: str | None,
+    leads_to: Phase | Standing,
+    clocks: Sequence[Clock],
+) -> Row:
+    due = {one.owes == "acknowledgement": one.ends for one in clocks}
+    said = directive, _verb(fact.event), addressee, leads_to, due.get(True), due.get(False)
+    return fact.row(STEPS, *said, fact.event.model_dump_json(), _NOT_SETTLED)
+
+
+def _alarms(
+    fact: Fact, directive: str, addressee: str | None, clocks: Sequence[Clock]
+) -> Iterator[Row]:
+    """None of an archive: what it tells is over."""
+    if fact.archive_revision is not None:
+        return
+    falling = [(clock, alarm) for clock in clocks for alarm in alarms(clock)]
+    for nth, (clock, alarm) in enumerate(falling):
+        due = clock.owes, clock.ends, alarm.step, alarm.level, alarm.falls_at
+        yield fact.row(ALARMS, nth, directive, addressee, *due, _NOT_SETTLED)
+
+
+def _stated(fact: Fact, due: DirectiveDue) -> Row:
+    level, to = (due.level, due.to) if isinstance(due, DirectiveEscalated) else (0, None)
+    return fact.row(
+        STATED,
+        due.directive,
+        due.addressee,
+        due.owes,
+        due.due_at,
+        _verb(due),
+        level,
+        to,
+        due.model_dump_json(),
+        _NOT_SETTLED,
+    )
 
 
 def _authority(fact: Fact, issued: DirectiveIssued) -> Iterator[Row]:
@@ -154,6 +214,6 @@ def _verb(event: EventModel) -> str:
     return event.type.split(".")[1]
 
 
-_MARKED = tuple(_MARK.format(table=table.name) for table in (DRAFTS, STEPS, AUTHORITY))
+_MARKED = tuple(_MARK.format(table=table.name) for table in LOCKED)
 
 MODEL = ReadModel("directives", METADATA, project, {WHOLES.name: (_SETTLE, *_MARKED)})

@@ -1,4 +1,4 @@
-"""Directives: every draft, every step, and by which power each addressee is directed.
+"""Directives: every draft, step and clock, and by which power each addressee is directed.
 
 What is not for everybody who reads directives has its readers on its own rows: row security asks
 for no other table. They are names as `services.domain.readership` gives them.
@@ -54,6 +54,8 @@ STEPS = fact_table(
     Column("step", Text, nullable=False),
     Column("addressee", Text),
     Column("leads_to", Text, nullable=False),
+    Column("acknowledge_by", DateTime(timezone=True)),
+    Column("report_by", DateTime(timezone=True)),
     Column("body", JSONB, nullable=False),
     Column("readers", ARRAY(Text)),
     Index("steps_directive", "realm", "directive", "addressee", "position"),
@@ -61,8 +63,46 @@ STEPS = fact_table(
     info=_SEEN,
 )
 """One step. `step` is the verb of the event's type, `leads_to` where the addressee stands after it,
-or the whole directive where `addressee` is null. `body` is the event's data. `readers` as WHOLES.
-"""
+or the whole directive where `addressee` is null. The times are by when what it begins is owed.
+`body` is the event's data. `readers` as WHOLES."""
+
+ALARMS = fact_table(
+    "alarms",
+    METADATA,
+    Column("nth", SmallInteger, nullable=False),
+    Column("directive", Text, nullable=False),
+    Column("addressee", Text),
+    Column("owes", Text, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("falls_at", DateTime(timezone=True), nullable=False),
+    Column("readers", ARRAY(Text)),
+    Index("alarms_falls_at", "falls_at"),
+    Index("alarms_directive", "realm", "directive"),
+    key=("nth",),
+    info=_SEEN,
+)
+"""When a timer has something to state, unless it is done by then: of one addressee, or of all where
+`addressee` is null. `readers` as WHOLES."""
+
+STATED = fact_table(
+    "stated",
+    METADATA,
+    Column("directive", Text, nullable=False),
+    Column("addressee", Text, nullable=False),
+    Column("owes", Text, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("office", Text),
+    Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
+    Index("stated_directive", "realm", "directive", "addressee"),
+    info=_SEEN,
+)
+"""What a timer stated: `reminded`, `overdue`, or `escalated` to this level and office. `readers` as
+WHOLES."""
 
 AUTHORITY = fact_table(
     "authority",
@@ -101,3 +141,6 @@ WHOLES = Table(
 """A directive as far as is known today: under which names it is read where it is not for everybody
 who reads directives (a draft, what is confidential), and from when on nothing more is owed, with
 the place of the event that says so; `infinity` while something is. A filter, never an answer."""
+
+LOCKED = (DRAFTS, STEPS, ALARMS, STATED, AUTHORITY)
+"""The tables whose rows have the readers that WHOLES has of their directive."""
