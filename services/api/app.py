@@ -15,6 +15,7 @@ from services.api import (
     away,
     centres,
     changes,
+    clocks,
     deputies,
     directive_steps,
     directive_times,
@@ -68,6 +69,7 @@ ROUTERS = (
     oversight.router,
     orders.router,
     policies.router,
+    clocks.router,
     # Before `/v1/directives/{id}`, of which it is no directive.
     directive_times.router,
     directives.router,
