@@ -39,6 +39,7 @@ STATEMENTS = {
     "/v1/indicators": 2,
     "/v1/indicators/rain/values": 3,
     "/v1/alerts": 2,
+    "/v1/alerts/alert-1.cap": 3,
     "/v1/deputies": 1,
     "/v1/deputies/a/area": 1,
     "/v1/deputies/a/overview": 6,
@@ -92,7 +93,7 @@ async def country(
 async def test_an_answer_costs_a_fixed_number_of_statements(
     country: Country, path: str, count: int
 ) -> None:
-    query = {"from_as_of": SINCE} if path.endswith("/changes") else {}
+    query = query_of(path)
     await country.ask(path, **query)
     with country.counting_statements() as statements:
         await country.ask(path, **query)
@@ -131,7 +132,7 @@ async def test_what_was_so_before_is_not_looked_for_in_what_came_after(country: 
 async def test_a_whole_country_costs_as_many_statements_as_a_small_one(
     large: Country, path: str, count: int
 ) -> None:
-    query = {"from_as_of": SINCE} if path.endswith("/changes") else {}
+    query = query_of(path)
     await large.ask(path, **query)
     with large.counting_statements() as statements:
         await large.ask(path, **query)
@@ -172,6 +173,13 @@ async def large(country: Country) -> Country:
     )
     await country.network.pool.execute("ANALYZE")
     return country
+
+
+def query_of(path: str) -> dict[str, str]:
+    """What the path cannot be asked without."""
+    if path.endswith("/changes"):
+        return {"from_as_of": SINCE}
+    return {"source": "/centres/poc/TH-83"} if path.endswith(".cap") else {}
 
 
 async def grow(country: Country, events: int) -> None:
