@@ -23,6 +23,7 @@ from schemas.events.directive import (
     DirectiveWithdrawn,
 )
 from schemas.events.model import EventModel
+from schemas.ids import Realm
 from services.domain.decider import Decider
 from services.domain.rejected import Rejected
 from services.domain.steps import DONE, RUNNING, STEPS, Phase, Role, Rule, Standing
@@ -159,6 +160,11 @@ def evolve(directive: Directive, event: EventModel) -> Directive:
 
 
 DECIDER = Decider("directives", Directive(), evolve)
+
+
+def decider_in(realm: Realm) -> Decider[Directive]:
+    """How directives of this realm are decided: on streams of their own, by the same rules."""
+    return DECIDER if realm == "actual" else replace(DECIDER, subject=f"{realm}/directives")
 
 
 def draft(directive: Directive, written: DirectiveDrafted) -> list[EventModel]:
