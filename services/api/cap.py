@@ -127,7 +127,9 @@ async def _circumstances(question: Question, message: Row, alert: AlertIssued) -
         sender_name=None if registered is None else registered.name_th,
         chain=[_reference(row) for row in await _chain(question, message)],
         places={
-            code: PlaceName(one.name_th, one.name_en) for code, one in provinces.items() if one
+            one.province: PlaceName(one.name_th, one.name_en)
+            for one in provinces
+            if one is not None
         },
     )
 

@@ -50,7 +50,8 @@ def write(alert: AlertIssued, around: Circumstances) -> bytes:
     _add_info(root, alert, around, "th")
     if alert.event_en or alert.headline_en:
         _add_info(root, alert, around, "en")
-    return tostring(root, "utf-8", default_namespace=NAMESPACE, xml_declaration=True)
+    content: bytes = tostring(root, "utf-8", default_namespace=NAMESPACE, xml_declaration=True)
+    return content
 
 
 def _add_info(root: Element, alert: AlertIssued, around: Circumstances, language: str) -> None:
@@ -62,7 +63,7 @@ def _add_info(root: Element, alert: AlertIssued, around: Circumstances, language
     _add(info, "event", alert.event_th if thai else alert.event_en or alert.headline_en)
     for name in ("urgency", "severity", "certainty"):
         _add(info, name, getattr(alert, name).capitalize())
-    _add(info, "effective", alert.effective and time_text(alert.effective))
+    _add(info, "effective", None if alert.effective is None else time_text(alert.effective))
     _add(info, "expires", time_text(alert.expires))
     _add(info, "senderName", around.sender_name)
     _add(info, "headline", alert.headline_th if thai else alert.headline_en)
