@@ -56,6 +56,8 @@ class Play:
     now: Callable[[], datetime] = _now
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep
     report: Report = field(default_factory=Report)
+    decided: str | None = None
+    """The position of the last decision; `report` has that of the last event."""
 
     async def all(self, injects: Sequence[Inject], bar: Progress) -> None:
         """Make each inject when its time has come."""
@@ -88,6 +90,6 @@ class Play:
         answer = await post(client, where, content=msgspec.json.encode(body), headers=headers)
         if answer.is_success:
             self.report.accepted += 1
-            self.report.position = said_by(answer).get("position")
+            self.decided = said_by(answer).get("position")
         else:
             self.report.refused.append(RefusedLine(inject.place, key, said_by(answer)))

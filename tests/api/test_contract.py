@@ -146,7 +146,8 @@ async def test_no_example_is_left_over(country: Country) -> None:
     paths = country.app.openapi()["paths"].values()
     operations = [operation for path in paths for operation in path.values()]
     named = {one["operationId"] for one in operations if "204" not in one["responses"]}
-    assert {Path(file).stem for file in EXAMPLES.glob("*.json")} == named
+    # What is not JSON has its example beside its endpoint.
+    assert {Path(file).stem for file in EXAMPLES.glob("*.json")} == named - {"get_cap"}
 
 
 @pytest.mark.parametrize("page", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ async def far_network() -> AsyncIterator[FarNetwork]:
 
 
 async def played(
-    far: FarNetwork, folder: Path, *lines: dict[str, object], speed: float = 1
+    far: FarNetwork, folder: Path, *lines: Mapping[str, object], speed: float = 1
 ) -> tuple[Play, TimeTable]:
     file, time = folder / "e.ndjson", TimeTable()
     file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
