@@ -12,7 +12,7 @@ from services.cli.exercise import Play
 from services.cli.load import Door
 from services.domain.cap import NAMESPACE
 from tests.e2e.country import DEPUTY, PHUKET
-from tests.e2e.system import System
+from tests.e2e.system import Json, System
 
 # Five and a half hours within the ten minutes that a centre's clock may be ahead.
 SPEED = 36
@@ -57,7 +57,7 @@ async def test_after_a_whole_exercise_every_answer_about_facts_is_the_same_bytes
     later = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
     before = await answers(system, later)
     play = await played(system)
-    seen = {"realm": "exercise", "as_of": later, "after": play.report.position}
+    seen: Json = {"realm": "exercise", "as_of": later, "after": play.report.position}
     await system.ask(f"/v1/incidents/{play.run}", **seen)
     assert await answers(system, later) == before
 
@@ -66,10 +66,10 @@ async def test_an_exercise_is_read_like_facts(system: System) -> None:
     play = await played(system)
     later = (play.clock.start + timedelta(minutes=30)).isoformat()
     # Decisions and events are two logs: each has its own position to wait for.
-    seen = {"realm": "exercise", "as_of": later, "after": play.report.position}
+    seen: Json = {"realm": "exercise", "as_of": later, "after": play.report.position}
     incident = await system.ask(f"/v1/incidents/{play.run}", **seen)
     assert incident["state"] == "closed"
-    directive = await system.ask(f"/v1/directives/{play.run}", **seen | {"after": play.decided})
+    directive = await system.ask(f"/v1/directives/{play.run}", **{**seen, "after": play.decided})
     states = {one["addressee"]: one["state"] for one in directive["addressees"]}
     assert states == {"TH-83": "complied", "TH-82": "issued"}
     alerts = await system.ask("/v1/alerts", **seen)
