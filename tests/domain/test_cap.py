@@ -1,6 +1,7 @@
 """CAP 1.2: what the network writes and what it takes, against the official schema."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,14 @@ def test_nothing_is_taken_that_the_schema_refuses(data: st.DataObject) -> None:
     except NotTaken:
         return
     SCHEMA.validate(mutated)
+
+
+@given(st.data())
+def test_any_bytes_are_taken_or_refused_by_a_rule(data: st.DataObject) -> None:
+    content = bytearray(MESSAGE)
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(content)))
+        content[at : at + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=30))
+    # Anything else it raises fails the test.
+    with suppress(NotTaken):
+        assert read(bytes(content)).reference.sender
