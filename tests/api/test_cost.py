@@ -183,7 +183,7 @@ async def large(country: Country) -> Country:
     return country
 
 
-def query_of(path: str) -> dict[str, str]:
+def query_of(path: str) -> dict[str, Json]:
     """What the path cannot be asked without."""
     if path.endswith("/changes"):
         return {"from_as_of": SINCE}
