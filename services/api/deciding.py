@@ -129,6 +129,12 @@ def digest_of(body: BaseModel) -> str:
     return blake2b(body.model_dump_json().encode(), digest_size=16).hexdigest()
 
 
+def digest_at(path: str, body: BaseModel) -> str:
+    """As `digest_of`, where the path says what the body is about: it is a part of what is said."""
+    said = f"{path}\n{digest_of(body)}".encode()
+    return blake2b(said, digest_size=16).hexdigest()
+
+
 def token_after(event: StoredEvent, tokens: PositionTokens) -> str:
     """The position token behind a decision: with `after`, an answer that knows it."""
     return tokens.seal(Position({DECISIONS_SLOT: event.position + 1}))

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Request
@@ -28,7 +27,14 @@ from schemas.events.directive import (
 from schemas.events.model import EventModel, Key, Text
 from schemas.ids import Realm
 from services.api.bodies import Body
-from services.api.deciding import IdempotencyKey, Sent, body_of, digest_of, request_body
+from services.api.deciding import (
+    IdempotencyKey,
+    Sent,
+    body_of,
+    digest_at,
+    digest_of,
+    request_body,
+)
 from services.api.directing import Deciding, DirectiveState
 from services.api.directives import DirectivePath
 from services.api.moments import InRealm
@@ -172,9 +178,8 @@ class Step:
     realm: Realm
 
     async def deciding(self, body: Body) -> Deciding:
-        """What decides it. The path says the directive and the step: it is a part of the digest."""
-        said = f"{self.request.url.path}\n{digest_of(body)}".encode()
-        digest = blake2b(said, digest_size=16).hexdigest()
+        """What decides it. The path says the directive and the step."""
+        digest = digest_at(self.request.url.path, body)
         sent = Sent(self.identity, self.key, digest, self.realm)
         return await Deciding.of(self.resources, sent, self.id)
 

@@ -145,6 +145,12 @@ async def direct(country: Country) -> None:
     issue = {"directive": "coast", "issued_by": "deputy:a", "capacity": "holder",
              "authority": [given]}  # fmt: skip
     taken = {"directive": "coast", "addressee": PHUKET, "by": "poc:TH-83"}
+    policy = {"policy": "coast", "kind": "cabinet_resolution", "outcome": "agreed",
+              "title_th": "มติ", "text_th": "มติ", "decided_on": "2024-08-20",
+              "valid_from": "2024-08-20"}  # fmt: skip
+    await country.network.decide(
+        "registry/policies/coast", registered("policy.registered.v1", **policy)
+    )
     await country.network.decide(
         "directives/coast",
         event("directive.drafted.v1", said, source="/offices/secretariat/a"),
