@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import DECISIONS_SLOT, Envelope
 from schemas.events import EventModel, decode
+from schemas.ids import Realm
 from services.api.bodies import self_contained
 from services.api.problems import KEY_USED
 from services.domain.decider import Decider
@@ -62,6 +63,7 @@ class Sent:
     identity: Identity
     key: str
     digest: str
+    realm: Realm = "actual"
 
     @property
     def source(self) -> str:
@@ -71,7 +73,8 @@ class Sent:
     @property
     def id(self) -> str:
         """The id of the event that the request makes."""
-        return str(uuid5(_NAMES, f"{self.identity}\n{self.key}"))
+        said = f"{self.identity}\n{self.key}"
+        return str(uuid5(_NAMES, said if self.realm == "actual" else f"{said}\n{self.realm}"))
 
     def envelope(self, event: EventModel, *, subject: str, now: datetime) -> Envelope:
         """The envelope of the event that the request makes."""
@@ -81,6 +84,7 @@ class Sent:
             type=event.type,
             time=now,
             subject=subject,
+            realm=self.realm,
             extensions={_DIGEST: self.digest},
         )
 

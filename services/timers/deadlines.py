@@ -22,7 +22,7 @@ from schemas.events import EventModel
 from schemas.events.clocks import DirectiveDue, DirectiveEscalated
 from schemas.ids import Realm
 from services.domain import deadlines
-from services.domain.directives import DECIDER, Directive
+from services.domain.directives import Directive, decider_in
 from services.domain.steps import OWING, UNANSWERED
 from services.eventlog.store import DecisionStore
 from services.eventlog.ticks import Tick
@@ -166,8 +166,9 @@ class DeadlineTimer:
                 envelopes[event] = _envelope(event, realm, fell_at)
             return list(envelopes)
 
+        decider = decider_in(realm)
         decided = await transact(
-            self._store, DECIDER, directive, decide, envelope=lambda event, _: envelopes[event]
+            self._store, decider, directive, decide, envelope=lambda event, _: envelopes[event]
         )
         for event in decided.events:
             logger.info("deadline", directive=directive, type=event.type)
@@ -179,6 +180,7 @@ def _envelope(event: DirectiveDue, realm: Realm, fell_at: datetime) -> Envelope:
     level = event.level if isinstance(event, DirectiveEscalated) else 0
     due_at = event.due_at.astimezone(UTC).isoformat()
     name = f"{event.directive}/{event.addressee}/{event.owes}/{due_at}/{event.type}/{level}"
+    name = name if realm == "actual" else f"{realm}:{name}"
     return Envelope(
         id=str(uuid5(_NAMES, name)),
         source=SOURCE,

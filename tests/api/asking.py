@@ -49,6 +49,7 @@ VALUES: dict[str, Sequence[Json]] = {
 """What may be asked for by each parameter's name; None leaves it out."""
 
 IDS = {
+    "/v1/alerts/{id}.cap": ["alert-1", "alert-2", "none"],
     "/v1/events": ["first", "phang-nga", "none"],
     "/v1/indicators/{id}/values": ["rain", "none"],
     "/v1/policies/{id}": ["coast", "none"],

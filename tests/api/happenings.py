@@ -89,8 +89,8 @@ HAPPENINGS = (
     measured(PHUKET, "2024-09-01", "12.50", minutes=1, id="rain-1"),
     measured(PHUKET, "2024-09-01", "13.25", minutes=2, id="rain-2"),
     measured(PHANG_NGA, "2024-09-01", "900", minutes=2, implausible="more than ever fell"),
-    alerted("alert-1", PHUKET, minutes=2),
-    alerted("alert-2", PHANG_NGA, minutes=2),
+    alerted("alert-1", PHUKET, minutes=2, id="alert-1"),
+    alerted("alert-2", PHANG_NGA, minutes=2, id="alert-2"),
     event(
         "event.corrected.v1",
         {

@@ -16,6 +16,7 @@ from tests.api.happenings import direct, happen
 from tests.database import fresh_database
 
 PATHS = {
+    "/v1/alerts/{id}.cap": {"id": "alert-1", "source": "/centres/poc/TH-83"},
     "/v1/events": {"source": "/centres/poc/TH-83", "id": "first"},
     "/v1/centres/{centre}": {"centre": "poc:TH-83"},
     "/v1/provinces/{code}": {"code": "TH-83"},
@@ -39,6 +40,7 @@ READS = sorted(
     for route in router.routes
     if isinstance(route, APIRoute) and "GET" in (route.methods or ())
 )
+JSON_READS = [path for path in READS if not path.endswith(".cap")]
 PAIR: dict[str, Json] = {"as_of": "2024-09-01T12:30:00+07:00", "known_at": "2026-01-01T00:00:00Z"}
 
 
@@ -106,14 +108,14 @@ async def test_every_read_answers_304_to_who_has_the_body(country: Country, path
     assert "kamkap-as-of" in again.headers
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", JSON_READS)
 async def test_every_answer_is_what_its_schema_says(country: Country, path: str) -> None:
     url, query = filled(path)
     body = await country.ask(url, reader_of(path), **query)
     validate(country, operations(country)[path], body)
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", JSON_READS)
 async def test_every_read_has_an_example_of_its_schema(country: Country, path: str) -> None:
     operation = operations(country)[path]
     example = operation["responses"]["200"]["content"]["application/json"]["example"]
@@ -146,7 +148,8 @@ async def test_no_example_is_left_over(country: Country) -> None:
     paths = country.app.openapi()["paths"].values()
     operations = [operation for path in paths for operation in path.values()]
     named = {one["operationId"] for one in operations if "204" not in one["responses"]}
-    assert {Path(file).stem for file in EXAMPLES.glob("*.json")} == named
+    # What is not JSON has its example beside its endpoint.
+    assert {Path(file).stem for file in EXAMPLES.glob("*.json")} == named - {"get_cap"}
 
 
 @pytest.mark.parametrize("page", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])

@@ -39,6 +39,7 @@ STATEMENTS = {
     "/v1/indicators": 2,
     "/v1/indicators/rain/values": 3,
     "/v1/alerts": 2,
+    "/v1/alerts/alert-1.cap": 3,
     "/v1/deputies": 1,
     "/v1/deputies/a/area": 1,
     "/v1/deputies/a/overview": 7,
@@ -109,9 +110,9 @@ async def test_an_answer_costs_a_fixed_number_of_statements(
     country: Country, path: str, count: int
 ) -> None:
     query = asked(path)
-    await country.ask(path, **query)
+    await country.get(path, **query)
     with country.counting_statements() as statements:
-        await country.ask(path, **query)
+        assert (await country.get(path, **query)).status_code == 200
     assert len(statements) == count
 
 
@@ -148,9 +149,9 @@ async def test_a_whole_country_costs_as_many_statements_as_a_small_one(
     large: Country, path: str, count: int
 ) -> None:
     query = asked(path)
-    await large.ask(path, **query)
+    await large.get(path, **query)
     with large.counting_statements() as statements:
-        await large.ask(path, **query)
+        assert (await large.get(path, **query)).status_code == 200
     assert len(statements) == count
 
 
@@ -167,10 +168,12 @@ async def test_what_is_read_of_a_place_is_never_more_than_of_the_nation(
         assert one.buffers <= most.buffers
 
 
-def asked(path: str) -> dict[str, str]:
+def asked(path: str) -> dict[str, Json]:
     """What a question of this path has to say."""
     if path.endswith("/changes"):
         return {"from_as_of": SINCE}
+    if path.endswith(".cap"):
+        return {"source": "/centres/poc/TH-83"}
     return {"by": "ministry"} if path.endswith("/times") else {}
 
 
