@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
-from services.api.database import Connection, Pool, Row, fetch
+from services.api.database import Connection, Pool, Row
 from services.api.events import conflicts_known
 from services.api.problems import BAD_CURSOR, documented, forbidden
 from services.api.reading import Asker, Listed, Listing, Opened
@@ -23,6 +23,7 @@ from services.domain.scope import Resource, may_retry
 from services.operation.problems import Problem
 from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Live
+from services.readmodels.statements import fetch
 
 router = APIRouter(tags=["quarantine"])
 

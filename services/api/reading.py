@@ -15,7 +15,7 @@ from fastapi import Depends, Query, Request
 
 from schemas.envelope import SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
-from services.api.database import Connection, Pool, Row, fetch, snapshot_of
+from services.api.database import Connection, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
@@ -32,6 +32,7 @@ from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
+from services.readmodels.statements import fetch
 
 
 @dataclass(frozen=True, slots=True)
