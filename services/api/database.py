@@ -1,7 +1,7 @@
 """The gateway's way to the database: rows with attributes, one snapshot.
 
-Every transaction is read-only at REPEATABLE READ. Statements are prepared once per connection and
-planned once: all of them go by index, and planning them anew costs more than running them.
+A read is a read-only transaction at REPEATABLE READ. Statements are prepared once per connection
+and planned once: all of them go by index, and planning them anew costs more than running them.
 """
 
 from collections.abc import AsyncIterator
@@ -12,6 +12,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.eventlog.connection import open_until_left
+from services.readmodels.confidential import NAME_READER
+from services.readmodels.statements import fetch
 
 CONNECTIONS = 10
 _STATEMENT_SECONDS = 10
@@ -69,6 +71,18 @@ async def snapshot_of(pool: Pool) -> AsyncIterator[Connection]:
         pool.acquire(timeout=_STATEMENT_SECONDS) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        yield connection
+
+
+@asynccontextmanager
+async def transaction_for(pool: Pool, reader: str) -> AsyncIterator[Connection]:
+    """A transaction that writes, for this reader alone.
+
+    Raises:
+        TimeoutError: no connection became free in ten seconds.
+    """
+    async with pool.acquire(timeout=_STATEMENT_SECONDS) as connection, connection.transaction():
+        await fetch(connection, f"SELECT {NAME_READER}", {"reader": reader})
         yield connection
 
 
