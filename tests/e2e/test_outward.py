@@ -13,7 +13,6 @@ from schemas.envelope import OUT_PREFIX
 from schemas.ids import CentreId, topic_of_centre
 from services.eventlog.homes import EMBEDDED
 from services.eventlog.log import TopicSpec
-from tests.e2e.country import DEPUTY
 from tests.e2e.system import Json, System
 
 POC = "poc:TH-83"
@@ -62,17 +61,17 @@ async def feed(system: System, identity: str) -> tuple[list[Json], str]:
 async def issued(system: System) -> str:
     directive = f"outward-{uuid4().hex[:12]}"
     await send(
-        system, "", f"secretariat:{DEPUTY}", directive=directive, deputy=DEPUTY, kind="order",
+        system, "", "pm", directive=directive, deputy="pm", kind="order",
         title_th="ให้อพยพ", text_th="ให้อพยพประชาชนออกจากชายฝั่ง", addressees=["TH-83"],
     )  # fmt: skip
-    await send(system, f"/{directive}/issue", f"deputy:{DEPUTY}")
+    await send(system, f"/{directive}/issue", "pm")
     return directive
 
 
 async def test_a_directive_goes_out_by_stream_and_feed_and_its_answer_comes_back(
     system: System,
 ) -> None:
-    async with stream(system, POC) as own, stream(system, f"deputy:{DEPUTY}") as issuer:
+    async with stream(system, POC) as own, stream(system, "pm") as issuer:
         directive = await issued(system)
         assert (await changes(own, directive, "issued"))[-1] == "issued"
         items, place = await feed(system, POC)
