@@ -75,7 +75,7 @@ ROUTERS = (
     orders.router,
     policies.router,
     clocks.router,
-    # Before the one whose path would take their words for ids.
+    # Before `/v1/directives/{id}`, which would take their words for ids.
     directive_times.router,
     feed.router,
     directives.router,

@@ -96,7 +96,7 @@ WITH shaped AS (
 
 _LISTED = """
 SELECT shaped.* FROM shaped
-WHERE {sees}
+WHERE {in_scope}
   AND (CAST(:issuer AS text) IS NULL OR deputy = :issuer)
   AND (CAST(:addressee AS text) IS NULL OR (:addressee = ANY(named)
        AND (:all_sides OR :addressee = ANY(:addressees))))
@@ -188,7 +188,7 @@ async def read_shaped(
 
     `{sees}` in it is the reader's scope; row security is the second lock, should it be missing.
     """
-    sql = _SHAPED + select
+    sql = (_SHAPED + select).replace("{in_scope}", sees("shaped", question.moment))
     return await question.rows(
         for_entitled(counted(sql, question, only=only)),
         **parameters(reads),
@@ -207,7 +207,6 @@ def counted(sql: str, question: Question, **named: str) -> str:
         authority_counts=counts("a"),
         order_counts=counts("o"),
         stated_counts=counts("t"),
-        sees=sees("shaped", question.moment),
         sees_step=sees_step("s"),
         sees_stated=sees_step("t"),
         **named,

@@ -47,7 +47,7 @@ from services.identity.identity import Identity
 
 router = APIRouter(tags=["directives"])
 
-_WORDS = frozenset({"feed", "stream"})
+_WORDS = frozenset({"feed", "stream", "times"})
 """What stands where an id does in an address: no directive is named so."""
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 422, 503)

@@ -215,9 +215,9 @@ async def list_directive_history(request: Request, listed: Listed, id_: Directiv
         counted(EVENTS, question),
         directive=id_,
         drafts=reads.everything or row.deputy in reads.own,
+        **parameters(reads),
         matters=_matters(row),
         reads_matters=question.scope.reads(Resource.MATTERS),
-        **parameters(reads),
         after=_position(listed),
         limit=listed.limit + 1,
     )

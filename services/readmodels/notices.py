@@ -227,7 +227,7 @@ async def names_in(connection: Asks[Any], *, after: int, upto: int) -> frozenset
     none of them concerns need not be asked for; None when there are too many to say."""
     if upto - after > _WINDOW:
         return None
-    # Names alone: who is told one of the steps is decided by what is read for each.
+    # What is confidential names somebody too, who is then asked for as who they are.
     named = {"after": after, "upto": upto, "entitled": EVERYTHING}
     rows = await fetch(connection, for_entitled(_NAMED), named)
     return frozenset(rows[0][0] or ())
