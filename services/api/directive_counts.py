@@ -17,7 +17,7 @@ SELECT life.addressee, count(*) AS open, count(*) FILTER (WHERE life.overdue) AS
 FROM shaped
 CROSS JOIN LATERAL json_to_recordset(shaped.addressees::json)
     AS life (addressee text, state text, overdue boolean)
-WHERE {sees} AND shaped.state IN ('open', 'taken_over')
+WHERE {in_scope} AND shaped.state IN ('open', 'taken_over')
   AND shaped.kind || ' ' || life.state <> ALL(:done)
 GROUP BY life.addressee
 """

@@ -186,7 +186,7 @@ async def read_shaped(
 ) -> list[Row]:
     """The rows of a SELECT from `shaped`: each directive that passes `only`, as it stands.
 
-    `{sees}` in it is the reader's scope; row security is the second lock, should it be missing.
+    `{in_scope}` in it is the reader's scope; row security is the second lock, should it be missing.
     """
     sql = (_SHAPED + select).replace("{in_scope}", sees("shaped", question.moment))
     return await question.rows(

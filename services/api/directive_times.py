@@ -45,7 +45,7 @@ CROSS JOIN LATERAL (
     FROM directives.steps s
     WHERE s.directive = shaped.id AND s.addressee = life.addressee AND {step_counts}
 ) took
-WHERE {sees} AND shaped.issued_at BETWEEN :first AND :last
+WHERE {in_scope} AND shaped.issued_at BETWEEN :first AND :last
 GROUP BY grouped.name
 """
 

@@ -37,5 +37,4 @@ def parameters(reads: Readership) -> dict[str, object]:
         "addressees": sorted(reads.addressees),
         "entitled": ",".join(sorted(reads.entitled)),
         "all_sides": reads.sees_sides,
-        "entitled": ",".join(sorted(reads.entitled)),
     }
