@@ -31,6 +31,7 @@ from bench import (
     reshuffle,
     signed,
     single,
+    streams,
 )
 from bench.latest import Result
 from bench.measuring import Row
@@ -55,6 +56,7 @@ GROUPS: Mapping[str, Group] = {
     "appends": Group(appends.rows, 8),
     "projection": Group(projection.rows, 8),
     "projection-two": Group(projection.by_two, 5),
+    "streams": Group(streams.rows, 6),
     "freshness": Group(freshness.rows, 4),
     "reads": Group(reads.rows, 8),
     "past": Group(past.rows, 30),

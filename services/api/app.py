@@ -16,11 +16,13 @@ from services.api import (
     cap,
     centres,
     changes,
+    clocks,
     deputies,
     directive_steps,
     directive_times,
     directives,
     events,
+    feed,
     incidents,
     indicators,
     keys,
@@ -36,10 +38,12 @@ from services.api import (
 )
 from services.api.cursors import Cursors
 from services.api.database import Pool, snapshot_of
+from services.api.places import Places
 from services.api.problems import of_rejected
 from services.api.progress import Progress
 from services.api.reading import Resources
-from services.api.reference import snapshot
+from services.api.reference import ReferenceCache, snapshot
+from services.api.streams import Streams
 from services.domain.rejected import Rejected
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
@@ -70,8 +74,10 @@ ROUTERS = (
     oversight.router,
     orders.router,
     policies.router,
-    # Before `/v1/directives/{id}`, of which it is no directive.
+    clocks.router,
+    # Before `/v1/directives/{id}`, which would take their words for ids.
     directive_times.router,
+    feed.router,
     directives.router,
     directive_steps.router,
     archive.router,
@@ -114,21 +120,33 @@ class Gateway:
     def at(cls, surroundings: Surroundings) -> "Gateway":
         """A gateway in these surroundings; nothing runs and nothing is connected yet."""
         key, epoch = surroundings.sealing_key, surroundings.epoch
+        pool, clock, tokens = (
+            surroundings.pool,
+            surroundings.clock,
+            PositionTokens(key, epoch=epoch),
+        )
+        progress, reference = Progress(pool), ReferenceCache()
         resources = Resources(
-            pool=surroundings.pool,
+            pool=pool,
             log=surroundings.log,
             store=surroundings.store,
-            progress=Progress(surroundings.pool),
-            tokens=PositionTokens(key, epoch=epoch),
+            progress=progress,
+            tokens=tokens,
             cursors=Cursors(key, epoch=epoch),
-            clock=surroundings.clock,
+            clock=clock,
+            reference=reference,
+            streams=Streams(pool, progress, reference, Places(tokens), clock),
         )
         return cls(surroundings, resources)
 
     @property
     def works(self) -> Mapping[str, Work]:
         """What runs beside the answers."""
-        return {"progress": self.resources.progress.run}
+        return {"progress": self.resources.progress.run, "streams": self.resources.streams.run}
+
+    def stop(self) -> None:
+        """What would never end by itself ends: the server waits for its answers."""
+        self.resources.streams.close()
 
     @property
     def checks(self) -> Mapping[str, Check]:

@@ -7,6 +7,7 @@ from services.domain.issuing import Circumstances
 from services.domain.readership import Readership, readership_of
 from services.domain.steps import OWING, RUNNING, UNANSWERED
 from services.readmodels.confidential import for_entitled
+from services.readmodels.readership import parameters, sees, sees_step
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
 # A directive's text is its last draft; the rest is folded from its steps, the last one counting.
@@ -93,17 +94,6 @@ WITH shaped AS (
 )
 """
 
-_IN_SCOPE = """
-(:everything OR deputy = ANY(:own) OR (issued_at IS NOT NULL AND (
-    EXISTS (SELECT FROM directives.authority a
-            WHERE a.directive = shaped.id AND {authority_counts}
-              AND (a.addressee = ANY(:addressees)
-                   OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)))
-    OR (classification <> 'confidential' AND (
-        :issued OR named && CAST(:places AS text[]) OR provinces && CAST(:places AS text[])
-        OR agenda = ANY(:agendas))))))
-"""
-
 _LISTED = """
 SELECT shaped.* FROM shaped
 WHERE {in_scope}
@@ -133,11 +123,10 @@ SELECT * FROM (
     UNION ALL
     SELECT s.position, s.time, s.step, s.addressee, s.body::text FROM directives.steps s
     WHERE s.directive = :directive AND {step_counts}
-      AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
+      AND {sees_step}
     UNION ALL
     SELECT t.position, t.time, t.step, t.addressee, t.body::text FROM directives.stated t
-    WHERE t.directive = :directive AND {stated_counts}
-      AND (:all_sides OR t.addressee = ANY(:addressees))
+    WHERE t.directive = :directive AND {stated_counts} AND {sees_stated}
     UNION ALL
     SELECT o.position, o.time, 'reserved', NULL,
            json_build_object('by', 'pm', 'order', o.number)::text
@@ -199,18 +188,10 @@ async def read_shaped(
 
     `{in_scope}` in it is the reader's scope; row security is the second lock, should it be missing.
     """
-    sql = (_SHAPED + select).replace("{in_scope}", _IN_SCOPE)
+    sql = (_SHAPED + select).replace("{in_scope}", sees("shaped", question.moment))
     return await question.rows(
         for_entitled(counted(sql, question, only=only)),
-        everything=reads.everything,
-        issued=reads.issued,
-        own=sorted(reads.own),
-        powers=sorted(reads.powers),
-        places=sorted(reads.places),
-        agendas=sorted(reads.agendas),
-        addressees=sorted(reads.addressees),
-        all_sides=reads.sees_sides,
-        entitled=",".join(sorted(reads.entitled)),
+        **parameters(reads),
         unanswered=sorted(UNANSWERED),
         owing=sorted(OWING),
         **named,
@@ -226,5 +207,7 @@ def counted(sql: str, question: Question, **named: str) -> str:
         authority_counts=counts("a"),
         order_counts=counts("o"),
         stated_counts=counts("t"),
+        sees_step=sees_step("s"),
+        sees_stated=sees_step("t"),
         **named,
     )

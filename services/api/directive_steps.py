@@ -41,11 +41,14 @@ from services.api.moments import InRealm
 from services.api.problems import documented
 from services.api.reading import Asker, Opened, Resources
 from services.domain import deadlines, directives
-from services.domain.directives import Actor, Directive
+from services.domain.directives import Actor, Directive, DirectiveIdTaken
 from services.domain.issuing import addressee_named
 from services.identity.identity import Identity
 
 router = APIRouter(tags=["directives"])
+
+_WORDS = frozenset({"feed", "stream", "times"})
+"""What stands where an id does in an address: no directive is named so."""
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 422, 503)
 _DRAFT: JsonDict = {
@@ -221,6 +224,8 @@ async def draft_directive(
     sent = Sent(identity, key, digest_of(body), realm)
     stated = {name: getattr(body, name) for name in DirectiveText.model_fields}
     id_ = body.directive or sent.id
+    if id_ in _WORDS:
+        raise DirectiveIdTaken(id_)
     written = DirectiveDrafted(**stated, directive=id_, drafted_by=str(identity))
     return await (await Deciding.of(resources, sent, id_)).draft(written)
 

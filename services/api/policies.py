@@ -20,6 +20,7 @@ from schemas.events.policy import Outcome, PolicyKind, PolicyRegistered, PolicyR
 from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Interval, Page
 from services.api.deciding import (
+    Decisions,
     IdempotencyKey,
     Sent,
     body_of,
@@ -27,16 +28,14 @@ from services.api.deciding import (
     request_body,
     token_after,
 )
-from services.api.problems import KEY_USED, documented, forbidden, not_found
+from services.api.problems import documented, forbidden, not_found
 from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_now
 from services.domain import policies
 from services.domain.policies import DECIDER, Policy
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource
 from services.eventlog.store import StoredEvent
-from services.eventlog.transact import transact
 from services.identity.identity import Identity
-from services.operation.problems import Problem
 
 router = APIRouter(tags=["policies"])
 
@@ -276,34 +275,9 @@ async def get_policy(request: Request, question: Asked, id_: PolicyPath) -> Resp
 async def _decide(
     keeping: Keeping, sent: Sent, id_: str, decide: Callable[[Policy], list[EventModel]]
 ) -> PolicyDecided:
-    """Decided once for the key; sent again, it is answered by what it made."""
-    resources, stream = keeping.resources, DECIDER.stream(id_)
-    made = sent.made(await resources.store.load(stream))
-    if made is None:
-        now, subject = resources.clock(), f"policies/{id_}"
-        await transact(
-            resources.store,
-            DECIDER,
-            id_,
-            decide,
-            envelope=lambda event, _version: sent.envelope(event, subject=subject, now=now),
-        )
-        made = _made(sent, await resources.store.load(stream), decide)
-    return PolicyDecided(id=id_, position=token_after(made, resources.tokens))
-
-
-def _made(
-    sent: Sent, stored: Sequence[StoredEvent], decide: Callable[[Policy], list[EventModel]]
-) -> StoredEvent:
-    """What the request made; the last word on the policy where nothing had to change.
-
-    Raises:
-        Problem: 422, it made nothing: the store knows the key from another matter.
-    """
-    made = sent.made(stored)
-    if made is None and decide(_fold(stored)):
-        raise Problem(KEY_USED)
-    return made or stored[-1]
+    decisions = Decisions(keeping.resources.store, DECIDER, id_, f"policies/{id_}")
+    made = await decisions.once(sent, decide, now=keeping.resources.clock())
+    return PolicyDecided(id=id_, position=token_after(made, keeping.resources.tokens))
 
 
 def _fold(stored: Sequence[StoredEvent]) -> Policy:

@@ -42,5 +42,5 @@ async def run(settings: Settings) -> None:
             public_origin=settings.public_origin,
         )
         gateway = Gateway.at(surroundings)
-        answers = partial(serve, create_app(gateway), place)
+        answers = partial(serve, create_app(gateway), place, on_stop=gateway.stop)
         await run_until_stopped({**gateway.works, "answers": answers})

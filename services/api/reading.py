@@ -6,7 +6,7 @@ the answer is sent.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated
@@ -15,12 +15,13 @@ from fastapi import Depends, Query, Request
 
 from schemas.envelope import SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
-from services.api.database import Connection, Pool, Row, fetch, snapshot_of
+from services.api.database import Connection, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
 from services.api.reference import Reference, ReferenceCache, Snapshot, There, snapshot
+from services.api.streams import Streams
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
@@ -32,6 +33,7 @@ from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
+from services.readmodels.statements import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Resources:
     tokens: PositionTokens
     cursors: Cursors
     clock: Callable[[], datetime]
-    reference: ReferenceCache = field(default_factory=ReferenceCache)
+    reference: ReferenceCache
+    streams: Streams
     patience: Patience = Patience()
 
     @cached_property

@@ -31,6 +31,7 @@ Role = Literal[
     "kamkap_timers",
     "kamkap_relay",
     "kamkap_api",
+    "kamkap_dispatcher",
     "kamkap_operator",
 ]
 """The database role of each process; `OWNER`, or what stands in its place, migrates alone."""

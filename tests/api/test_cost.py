@@ -51,6 +51,7 @@ STATEMENTS = {
     "/v1/directives/coast/history": 3,
     "/v1/directives/times": 2,
     "/v1/policies": 1,
+    "/v1/clocks": 1,
     "/v1/policies/coast": 1,
     "/v1/changes": 17,
     "/v1/deputies/a/changes": 17,
