@@ -28,6 +28,7 @@ from services.api.deciding import (
     request_body,
     token_after,
 )
+from services.api.moments import day_of_text
 from services.api.problems import documented, forbidden, not_found
 from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_now
 from services.domain import policies
@@ -239,18 +240,22 @@ async def list_policies(
     request: Request,
     listed: Listed,
     kind: PolicyKind | None = None,
-    in_force_on: Annotated[date | None, Query(description="In force on this day.")] = None,
+    in_force_on: Annotated[
+        str | None,
+        Query(description="In force on this day.", json_schema_extra={"format": "date"}),
+    ] = None,
 ) -> Response:
     """Policies and resolutions that were decided by the moment, the last decided first."""
     question = listed.question
     question.require(Resource.REFERENCE)
+    day = None if in_force_on is None else day_of_text(in_force_on, "in_force_on")
     keyed = (
         # Days count down so that the last decided comes first.
         ([f"{date.max.toordinal() - item.decided_on.toordinal():07}", item.id], item)
         for id_, policy in _registered(question.registry)
         if (item := _item(id_, policy, question)) is not None
         and kind in (None, item.kind)
-        and (in_force_on is None or policy.is_in_force(in_force_on))
+        and (day is None or policy.is_in_force(day))
     )
     items, last = page_of(listed, keyed)
     return answer_page(request, listed, PolicyPage(items=items), last)
