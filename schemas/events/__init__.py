@@ -22,6 +22,7 @@ from schemas.events.directive import (
     DirectiveReversed,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveUpheld,
     DirectiveWithdrawn,
 )
@@ -99,6 +100,7 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     DirectiveActStopped,
     DirectiveLifted,
     DirectiveUpheld,
+    DirectiveUndeliverable,
     DirectiveClosed,
     DirectiveWithdrawn,
     DirectiveReversed,

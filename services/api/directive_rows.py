@@ -100,6 +100,11 @@ SELECT * FROM (
     SELECT s.position, s.time, s.step, s.addressee, s.body::text FROM directives.steps s
     WHERE s.directive = :directive AND {step_counts}
       AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
+    UNION ALL
+    SELECT u.position, u.time, 'undeliverable', u.addressee, u.body::text
+    FROM directives.undeliverable u
+    WHERE u.directive = :directive AND {undeliverable_counts}
+      AND (:all_sides OR u.addressee = ANY(:addressees))
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -145,5 +150,9 @@ def counted(sql: str, question: Question, **named: str) -> str:
     """The statement with what counts at the moment in each of its tables."""
     counts = question.moment.counts
     return sql.format(
-        draft_counts=counts("d"), step_counts=counts("s"), authority_counts=counts("a"), **named
+        draft_counts=counts("d"),
+        step_counts=counts("s"),
+        authority_counts=counts("a"),
+        undeliverable_counts=counts("u"),
+        **named,
     )

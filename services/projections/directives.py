@@ -11,12 +11,13 @@ from schemas.events.directive import (
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveWithdrawn,
 )
 from services.domain.steps import STEPS as LEADING
 from services.domain.steps import Phase
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS
+from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS, UNDELIVERABLE
 
 _PHASES: dict[type[EventModel], Phase] = {
     DirectiveIssued: "open",
@@ -41,6 +42,9 @@ def project(fact: Fact) -> Iterator[Row]:
             leads_to = LEADING[type(step)].to
             verb, body = _verb(step), step.model_dump_json()
             yield fact.row(STEPS, step.directive, verb, step.addressee, leads_to, body)
+        case DirectiveUndeliverable() as told:
+            body = told.model_dump_json()
+            yield fact.row(UNDELIVERABLE, told.directive, told.addressee, body)
         case (
             DirectiveTakenOver(directive=directive)
             | DirectiveClosed(directive=directive)

@@ -54,3 +54,13 @@ AUTHORITY = fact_table(
 )
 """By which clause of which order, with which power over what, an addressee is directed; null in
 what the Prime Minister issued."""
+
+UNDELIVERABLE = fact_table(
+    "undeliverable",
+    METADATA,
+    Column("directive", Text, nullable=False),
+    Column("addressee", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Index("undeliverable_directive", "realm", "directive", "position"),
+)
+"""An addressee that a notice could not be delivered to; no step, so that nobody's state changes."""
