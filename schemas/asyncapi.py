@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from schemas.envelope import ATTRIBUTES, REQUIRED, Envelope, to_headers
-from schemas.events import DECISION_TYPES, MODELS, STATUS_TYPES, newest
+from schemas.events import DECISION_TYPES, MODELS, OUTWARD_TYPES, STATUS_TYPES, newest
 from schemas.json_schema import event_schemas
 from schemas.published import TYPES, Document, example, topics
 
@@ -16,13 +16,11 @@ _ABOUT = (
     "Every event of the network is a CloudEvent in Kafka's binary mode: context attributes as "
     "`ce_` headers, the centre's own JSON bytes as the value, the source as the key."
 )
-_STATUS = {model.type for model in STATUS_TYPES}
-_DECISIONS = {model.type for model in DECISION_TYPES}
-# A draft rules nothing and is nobody's but its writer's and its issuer's.
+_OUTWARD = {model.type for model in OUTWARD_TYPES}
 _CARRIED = {
-    "status": _STATUS,
-    "decisions": _DECISIONS,
-    "all": (_STATUS | _DECISIONS) - {"directive.drafted.v1"},
+    "status": {model.type for model in STATUS_TYPES},
+    "decisions": {model.type for model in DECISION_TYPES},
+    "outward": _OUTWARD,
 }
 _CENTRE = "The centre's id with `.` in the place of `:`, because a topic's name has none: poc.TH-83"
 
@@ -95,7 +93,7 @@ def _message(type_: str, schemas: Document) -> Document:
         "payload": {"$ref": f"#/components/schemas/{type_}"},
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": "The event's source."},
+                "key": {"type": "string", "description": _key(type_)},
                 "bindingVersion": _KAFKA_BINDING,
             }
         },
@@ -107,6 +105,10 @@ def _message(type_: str, schemas: Document) -> Document:
             }
         ],
     }
+
+
+def _key(type_: str) -> str:
+    return "The directive's id." if type_ in _OUTWARD else "The event's source."
 
 
 def _headers() -> Document:

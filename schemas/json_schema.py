@@ -28,7 +28,7 @@ def event_schema(model: type[EventModel]) -> Document:
 
 
 def event_schemas() -> dict[str, Document]:
-    """The schema of every type and version that may stand in the log, by stored name.
+    """The schema of every type and version of a message, by stored name.
 
     A superseded version has no model any more: its released schema stays as it is.
     """

@@ -15,7 +15,7 @@ type Document = dict[str, Any]
 FOLDER = Path(__file__).parent
 
 TYPES = (*MODELS, *STEPS)
-"""Every stored name that may stand in the log: today's types, then the superseded ones."""
+"""Every stored name of a message: today's types, then the superseded ones."""
 
 
 @cache

@@ -30,6 +30,7 @@ from schemas.events.heartbeat import HeartbeatSent
 from schemas.events.incident import IncidentClosed, IncidentOpened, IncidentUpdated
 from schemas.events.indicator import IndicatorMeasured
 from schemas.events.model import EventModel
+from schemas.events.notice import DirectiveNotice
 from schemas.events.order import DeputyRegistered, OrderIssued, TenureRegistered
 from schemas.events.policy import PolicyRegistered, PolicyRevoked
 from schemas.events.record import (
@@ -114,8 +115,11 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
 )
 """What only the network itself and people with powers state, through the decision store."""
 
+OUTWARD_TYPES: tuple[type[EventModel], ...] = (DirectiveNotice,)
+"""What the network sends out and nobody states: each tells one reader of a decision."""
+
 MODELS: dict[str, type[EventModel]] = {
-    model.type: model for model in (*STATUS_TYPES, *DECISION_TYPES)
+    model.type: model for model in (*STATUS_TYPES, *DECISION_TYPES, *OUTWARD_TYPES)
 }
 
 CORRECTABLE = frozenset(
@@ -163,6 +167,7 @@ __all__ = [
     "CORRECTABLE",
     "DECISION_TYPES",
     "MODELS",
+    "OUTWARD_TYPES",
     "STATUS_TYPES",
     "EventModel",
     "UnknownType",

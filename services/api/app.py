@@ -30,6 +30,7 @@ from services.api import (
     provinces,
     quarantine,
     session,
+    subscriptions,
 )
 from services.api.cursors import Cursors
 from services.api.database import Pool, snapshot_of
@@ -44,6 +45,7 @@ from services.eventlog.store import DecisionStore
 from services.identity.caller import Reception
 from services.identity.rates import Meter, Rate
 from services.identity.sessions import Sessions
+from services.identity.signing import SecretSeal
 from services.identity.tokens import Verifier
 from services.operation import health, problems
 from services.operation.health import Check
@@ -67,6 +69,7 @@ ROUTERS = (
     orders.router,
     directives.router,
     directive_steps.router,
+    subscriptions.router,
     archive.router,
     quarantine.router,
 )
@@ -93,6 +96,8 @@ class Surroundings:
     """How often one identity may ask; None is as often as it likes."""
     public_origin: str | None = None
     """What browsers call this address; None is what they sent the request to."""
+    webhooks_loopback: bool = False
+    """Development: webhooks may lead to this machine."""
     clock: Callable[[], datetime] = _now
 
 
@@ -114,7 +119,9 @@ class Gateway:
             progress=Progress(surroundings.pool),
             tokens=PositionTokens(key, epoch=epoch),
             cursors=Cursors(key, epoch=epoch),
+            seal=SecretSeal(key),
             clock=surroundings.clock,
+            webhooks_loopback=surroundings.webhooks_loopback,
         )
         return cls(surroundings, resources)
 

@@ -1,24 +1,23 @@
-"""The gateway's way to the database: statements with names, rows with attributes, one snapshot.
+"""The gateway's way to the database: rows with attributes, one snapshot.
 
-Every transaction is read-only at REPEATABLE READ. Statements are prepared once per connection and
-planned once: all of them go by index, and planning them anew costs more than running them.
+A read is a read-only transaction at REPEATABLE READ. Statements are prepared once per connection
+and planned once: all of them go by index, and planning them anew costs more than running them.
 """
 
-import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.eventlog.connection import open_until_left
+from services.readmodels.confidential import NAME_READER
+from services.readmodels.statements import fetch
 
 CONNECTIONS = 10
 _STATEMENT_SECONDS = 10
 _STATEMENTS_KEPT = 500
-_NAME = re.compile(r"(?<!:):([a-z][a-z_]*)")
 
 _SETTINGS = {
     "application_name": "kamkap_api",
@@ -75,17 +74,16 @@ async def snapshot_of(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def fetch(connection: Connection, sql: str, named: Mapping[str, object]) -> list[Row]:
-    """The rows of a statement whose `:name`s stand for these values; others are passed over."""
-    positional, names = _positional(sql)
-    return await connection.fetch(positional, *[named[name] for name in names])
+@asynccontextmanager
+async def transaction_for(pool: Pool, reader: str) -> AsyncIterator[Connection]:
+    """A transaction that writes, for this reader alone.
 
-
-@lru_cache(maxsize=1_000)
-def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
-    names = tuple(dict.fromkeys(_NAME.findall(sql)))
-    places = {name: f"${nth}" for nth, name in enumerate(names, 1)}
-    return _NAME.sub(lambda found: places[found[1]], sql), names
+    Raises:
+        TimeoutError: no connection became free in ten seconds.
+    """
+    async with pool.acquire(timeout=_STATEMENT_SECONDS) as connection, connection.transaction():
+        await fetch(connection, f"SELECT {NAME_READER}", {"reader": reader})
+        yield connection
 
 
 async def _leave_as_it_is(_connection: "asyncpg.Connection[Row]") -> None:

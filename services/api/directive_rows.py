@@ -6,6 +6,7 @@ from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import Readership, readership_of
 from services.domain.steps import OWING, UNANSWERED
+from services.readmodels.readership import parameters, sees, sees_step
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
 # A directive's text is its last draft; the rest is folded from its steps, the last one counting.
@@ -65,14 +66,7 @@ WITH shaped AS (
     )
 )
 SELECT shaped.* FROM shaped
-WHERE (:everything OR deputy = ANY(:own) OR (issued_at IS NOT NULL AND (
-        EXISTS (SELECT FROM directives.authority a
-                WHERE a.directive = shaped.id AND {authority_counts}
-                  AND (a.addressee = ANY(:addressees)
-                       OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)))
-        OR (classification <> 'confidential' AND (
-            :issued OR named && CAST(:places AS text[]) OR provinces && CAST(:places AS text[])
-            OR agenda = ANY(:agendas))))))
+WHERE {sees}
   AND (CAST(:issuer AS text) IS NULL OR deputy = :issuer)
   AND (CAST(:addressee AS text) IS NULL OR (:addressee = ANY(named)
        AND (:all_sides OR :addressee = ANY(:addressees))))
@@ -99,12 +93,12 @@ SELECT * FROM (
     UNION ALL
     SELECT s.position, s.time, s.step, s.addressee, s.body::text FROM directives.steps s
     WHERE s.directive = :directive AND {step_counts}
-      AND (:all_sides OR s.addressee IS NULL OR s.addressee = ANY(:addressees))
+      AND {sees_step}
     UNION ALL
     SELECT u.position, u.time, 'undeliverable', u.addressee, u.body::text
     FROM directives.undeliverable u
     WHERE u.directive = :directive AND {undeliverable_counts}
-      AND (:all_sides OR u.addressee = ANY(:addressees))
+      AND {sees_undeliverable}
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -132,15 +126,8 @@ async def find(
     return await question.rows(
         counted(_FOLDED, question, only=only),
         **(dict.fromkeys(_FILTERS) | wanted),
+        **parameters(reads),
         id=id_,
-        everything=reads.everything,
-        issued=reads.issued,
-        own=sorted(reads.own),
-        powers=sorted(reads.powers),
-        places=sorted(reads.places),
-        agendas=sorted(reads.agendas),
-        addressees=sorted(reads.addressees),
-        all_sides=reads.sees_sides,
         unanswered=sorted(UNANSWERED),
         owing=sorted(OWING),
     )
@@ -154,5 +141,8 @@ def counted(sql: str, question: Question, **named: str) -> str:
         step_counts=counts("s"),
         authority_counts=counts("a"),
         undeliverable_counts=counts("u"),
+        sees=sees("shaped", question.moment),
+        sees_step=sees_step("s"),
+        sees_undeliverable=sees_step("u"),
         **named,
     )

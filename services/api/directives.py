@@ -27,6 +27,8 @@ from services.api.reading import Asked, Listed, Listing, Question
 from services.domain.readership import Readership
 from services.domain.steps import Phase, Standing
 from services.operation.problems import Problem
+from services.readmodels.notices import said_in
+from services.readmodels.readership import parameters
 
 router = APIRouter(tags=["directives"])
 
@@ -200,8 +202,7 @@ async def list_directive_history(request: Request, listed: Listed, id_: Directiv
         counted(EVENTS, question),
         directive=id_,
         drafts=reads.everything or row.deputy in reads.own,
-        all_sides=reads.sees_sides,
-        addressees=sorted(reads.addressees),
+        **parameters(reads),
         after=_position(listed),
         limit=listed.limit + 1,
     )
@@ -269,18 +270,15 @@ def _item(row: Row, cited: dict[tuple[str, str], list[Cited]]) -> dict[str, Any]
 
 def _event(row: Row) -> Event:
     body: dict[str, Any] = json.loads(row.body)
-    order = body.get("order") or body.get("acting_by")
-    if row.event == "issued" and order is None:
-        order = body["authority"][0]["order"]
-    texts = (body.get(name) for name in ("reason", "report", "note"))
+    said = said_in(row.event, body)
     return Event(
         time=row.time,
         event=row.event,
         addressee=row.addressee,
-        by=body.get("by") or body.get("issued_by") or body.get("drafted_by"),
-        order=order,
+        by=said.by,
+        order=said.order,
         acting_for=body.get("acting_for"),
-        text=next((text for text in texts if text), None),
+        text=said.note,
         attachments=body.get("attachments", []),
-        superseded_by=body.get("superseded_by"),
+        superseded_by=said.superseded_by,
     )

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from schemas.envelope import SLOTS
 from schemas.events.record import ArchiveImported
-from services.api.database import Connection, fetch
+from services.api.database import Connection
 from services.api.moments import Pair
 from services.api.progress import behind
 from services.api.reference import Snapshot
 from services.domain.registry import Registry
 from services.readmodels.moment import Archive, Cut, Known, Live
+from services.readmodels.statements import fetch
 
 _NOTHING = (0,) * (SLOTS + 1)
 

@@ -5,8 +5,6 @@ the runner does it, and says what came of it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -15,13 +13,12 @@ from starlette.responses import Response
 
 from services.api.answers import answer_page, read_responses
 from services.api.bodies import Body, Page, When
-from services.api.database import Connection, Pool, Row, fetch
+from services.api.database import Pool, Row, transaction_for
 from services.api.events import conflicts_known
 from services.api.problems import BAD_CURSOR, documented, forbidden
 from services.api.reading import Asker, Listed, Listing, Opened
 from services.domain.scope import Resource, may_retry
 from services.operation.problems import Problem
-from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Live
 
 router = APIRouter(tags=["quarantine"])
@@ -49,7 +46,6 @@ ORDER BY kind, of, partition, place LIMIT :limit
 """
 
 _LOOK_SECONDS = 0.2
-_CONNECTION_SECONDS = 10.0
 _ASK = """
 WITH asked AS (
     INSERT INTO projections.retries (requested_by) VALUES ($1) ON CONFLICT DO NOTHING
@@ -192,21 +188,10 @@ async def retry_quarantine(resources: Opened, asker: Asker) -> Response:
     )
 
 
-@asynccontextmanager
-async def _asking(pool: Pool, asker: str) -> AsyncIterator[Connection]:
-    """A transaction for this reader alone."""
-    async with (
-        pool.acquire(timeout=_CONNECTION_SECONDS) as connection,
-        connection.transaction(),
-    ):
-        await fetch(connection, f"SELECT {NAME_READER}", {"reader": asker})
-        yield connection
-
-
 async def _asked(pool: Pool, asker: str) -> int:
     """The request that waits by now: a new one, or the one that somebody made before."""
     while True:
-        async with _asking(pool, asker) as connection:
+        async with transaction_for(pool, asker) as connection:
             number: int | None = await connection.fetchval(_ASK, asker)
         # None when the one that was in the way has been done at this very moment.
         if number is not None:
@@ -217,7 +202,7 @@ async def _done(pool: Pool, asker: str, *, number: int, seconds: float) -> Row:
     """The request, once it is done or this much time is over."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        async with _asking(pool, asker) as connection:
+        async with transaction_for(pool, asker) as connection:
             (row,) = await connection.fetch(_ASKED, number)
         if row.done_at is not None or asyncio.get_running_loop().time() > deadline:
             return row

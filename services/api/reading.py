@@ -15,7 +15,7 @@ from fastapi import Depends, Query, Request
 
 from schemas.envelope import SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
-from services.api.database import Connection, Pool, Row, fetch, snapshot_of
+from services.api.database import Connection, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
@@ -30,8 +30,10 @@ from services.eventlog.position import BadToken, PositionTokens
 from services.eventlog.store import DecisionStore
 from services.identity.caller import caller
 from services.identity.identity import Identity
+from services.identity.signing import SecretSeal
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
+from services.readmodels.statements import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,12 @@ class Resources:
     progress: Progress
     tokens: PositionTokens
     cursors: Cursors
+    seal: SecretSeal
     clock: Callable[[], datetime]
     reference: ReferenceCache = field(default_factory=ReferenceCache)
     patience: Patience = Patience()
+    webhooks_loopback: bool = False
+    """Development: webhooks may lead to this machine."""
 
     @cached_property
     def orders(self) -> OrdersReader:

@@ -15,7 +15,7 @@ from itertools import chain
 
 from schemas.events.order import OrderIssued, TenureRegistered
 from schemas.events.registry import CentreRegistered, ProvinceRegistered
-from services.api.database import Connection, fetch
+from services.api.database import Connection
 from services.domain.chain import Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of, registry_of
@@ -23,6 +23,7 @@ from services.domain.validity import Validity, boundaries
 from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
+from services.readmodels.statements import fetch
 
 # A registry of the whole state is some megabytes, a moment of it some hundred kilobytes.
 _REMEMBERED = 8

@@ -3,6 +3,7 @@
 Order and overtaking are ours: a receiver must learn of the end before it acts on the beginning.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.events.directive import (
@@ -20,14 +21,17 @@ MOST = 20
 AT_ONCE = 4
 """Deliveries under way to one endpoint; one while its last attempt failed."""
 
-VOIDING = frozenset(
-    one.type for one in (DirectiveWithdrawn, DirectiveReversed, DirectiveSuperseded)
-)
-"""After these nothing more is owed: what still waits of the directive is not sent any more."""
+TEST = "test"
+"""What a test event tells; it is about no directive."""
 
-OVERTAKING = VOIDING | {DirectiveTakenOver.type}
-"""These are sent before what waits. A directive that was taken over goes on, so what waits of it
-is sent after; `number` says which is later."""
+VOIDING = frozenset(
+    one.type.split(".")[1] for one in (DirectiveWithdrawn, DirectiveReversed, DirectiveSuperseded)
+)
+"""Changes after which nothing more is owed: what still waits of the directive is not sent."""
+
+OVERTAKING = VOIDING | {DirectiveTakenOver.type.split(".")[1]}
+"""Changes that are sent before what waits. A directive that was taken over goes on, so what waits
+of it is sent after; its `number` says which is later."""
 
 
 @dataclass
@@ -36,6 +40,13 @@ class TooManySubscriptions(Rejected):
 
     most: int
     rule = "too-many-subscriptions"
+
+
+@dataclass
+class SubscriptionDisabled(Rejected):
+    """Nothing is sent to an endpoint that was given up; its owner enables it."""
+
+    rule = "subscription-disabled"
 
 
 def check_number(held: int) -> None:
@@ -48,6 +59,16 @@ def check_number(held: int) -> None:
         raise TooManySubscriptions(MOST)
 
 
-def own_right(addressees: frozenset[str], reads: Readership) -> str | None:
+def check_active(*, is_disabled: bool) -> None:
+    """Something is sent there.
+
+    Raises:
+        SubscriptionDisabled
+    """
+    if is_disabled:
+        raise SubscriptionDisabled()
+
+
+def own_right(told: Iterable[str], reads: Readership) -> str | None:
     """The addressee whose own right a notice is: the reader's, where it is addressed to it."""
-    return min(addressees & reads.addressees, default=None)
+    return min(reads.addressees.intersection(told), default=None)

@@ -14,7 +14,9 @@ from services.projections.models import MODELS
 from services.readmodels import events
 from services.readmodels.confidential import SEEN_BY
 
-READERS = "kamkap_ingest, kamkap_timers, kamkap_relay, kamkap_api, kamkap_operator"
+READERS = (
+    "kamkap_ingest, kamkap_timers, kamkap_relay, kamkap_api, kamkap_operator, kamkap_dispatcher"
+)
 EVENTS = "events"
 ALL: Mapping[str, MetaData] = {
     EVENTS: events.METADATA,
@@ -79,6 +81,7 @@ async def ensure(connection: asyncpg.pool.PoolConnectionProxy) -> None:
         elif shape != shape_text(metadata):
             outdated.append(name)
         else:
+            await _open(connection, name)
             await _secure(connection, name, metadata)
     if outdated:
         raise OutdatedReadModel(f"kamkap rebuild {' '.join(outdated)}")
@@ -92,8 +95,7 @@ async def make(
     for statement in _statements(metadata, schema):
         await connection.execute(statement)
     await connection.execute(f"COMMENT ON SCHEMA {schema} IS '{shape_text(metadata)}'")
-    await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {READERS}")
-    await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READERS}")
+    await _open(connection, schema)
     await _secure(connection, schema, metadata)
 
 
@@ -116,6 +118,12 @@ def shape_text(metadata: MetaData) -> str:
     """What a schema's comment says of its tables: it changes when a table does."""
     text = "\n".join(_statements(metadata, "shape"))
     return "shape " + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+async def _open(connection: asyncpg.pool.PoolConnectionProxy, schema: str) -> None:
+    """Every process reads; one that came with newer code too."""
+    await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {READERS}")
+    await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READERS}")
 
 
 async def _secure(

@@ -73,6 +73,10 @@ def test_decisions_carries_decision_types_alone() -> None:
     assert set(CHANNELS["decisions"]["messages"]) == {model.type for model in DECISION_TYPES}
 
 
+def test_outsiders_are_told_notices_alone() -> None:
+    assert set(CHANNELS["out"]["messages"]) == {"directive.notice.v1"}
+
+
 def test_every_type_and_version_is_a_message() -> None:
     assert set(MESSAGES) == set(TYPES)
 

@@ -1,0 +1,1 @@
+"""The dispatcher process: what travels outward about directives."""

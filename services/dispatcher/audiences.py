@@ -1,0 +1,81 @@
+"""Who sees what now: the authority of subscribers, judged anew whenever anything changes it."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+
+import asyncpg
+import msgspec
+
+from services.domain.chain import Chain
+from services.domain.issuing import Circumstances
+from services.domain.matrix import Matrix
+from services.domain.readership import Readership
+from services.domain.registry import Registry, day_of
+from services.domain.validity import Validity, boundaries
+from services.eventlog.authority import OrdersReader
+from services.eventlog.store import DecisionStore
+from services.identity.identity import Identity
+from services.readmodels.notices import Audience
+from services.readmodels.registry_reader import RegistryReader
+
+
+@dataclass(frozen=True)
+class Audiences:
+    """Every subscriber's authority at one moment."""
+
+    now: Circumstances
+    _known: dict[str, Audience] = field(default_factory=dict)
+
+    def of(self, owner: str) -> Audience:
+        """What this identity sees."""
+        if (found := self._known.get(owner)) is None:
+            found = self._known[owner] = Audience(Identity.parse(owner), self.now)
+        return found
+
+
+class AudienceReader:
+    """Keeps what is derived from orders and registry until one of them, or the moment, changes it.
+
+    Between two boundaries of orders and tenures, and within one day, nobody's authority changes.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, store: DecisionStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._registry = RegistryReader(pool)
+        self._orders = OrdersReader(store)
+        self._clock = clock
+        self._derived: tuple[Chain, Validity, list[datetime]] | None = None
+        self._read: tuple[tuple[object, ...], Registry, Audiences] | None = None
+
+    async def read(self) -> Audiences:
+        """The authority of the moment.
+
+        Raises:
+            StoreUnavailable, or what asyncpg raises: the database is away.
+        """
+        await self._registry.refresh()
+        orders, now = await self._orders.read(), self._clock()
+        validity, moments = self._of(orders.chain)
+        registry = self._registry.registry
+        step = (orders.version, bisect_right(moments, now), day_of(now))
+        read = self._read
+        if read is None or read[0] != step or read[1] is not registry:
+            circumstances = Circumstances(Matrix(validity, now), registry)
+            read = self._read = step, registry, Audiences(circumstances)
+        return read[2]
+
+    def _of(self, chain: Chain) -> tuple[Validity, list[datetime]]:
+        if self._derived is None or self._derived[0] is not chain:
+            self._derived = chain, Validity(chain), boundaries(chain)
+        return self._derived[1:]
+
+
+def stamp(reads: Readership) -> bytes:
+    """Equal for two moments at which a reader sees the same of all directives."""
+    parts = (reads.own, reads.powers, reads.places, reads.agendas, reads.addressees)
+    text = msgspec.json.encode([reads.everything, reads.issued, *map(sorted, parts)])
+    return blake2b(text, digest_size=16).digest()

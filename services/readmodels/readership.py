@@ -1,0 +1,39 @@
+"""Which directives a reader sees, as a condition of a query; no other place writes it."""
+
+from services.domain.readership import Readership
+from services.readmodels.moment import Moment
+
+
+def sees(directive: str, moment: Moment) -> str:
+    """SQL: the reader sees this row, of a directive's id, deputy, issued_at, classification, named,
+    provinces and agenda."""
+    return f"""(
+        :everything OR {directive}.deputy = ANY(:own) OR ({directive}.issued_at IS NOT NULL AND (
+            EXISTS (SELECT FROM directives.authority a
+                    WHERE a.directive = {directive}.id AND {moment.counts("a")}
+                      AND (a.addressee = ANY(:addressees)
+                           OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)))
+            OR ({directive}.classification <> 'confidential' AND (
+                :issued OR {directive}.named && CAST(:places AS text[])
+                OR {directive}.provinces && CAST(:places AS text[])
+                OR {directive}.agenda = ANY(:agendas)))))
+    )"""
+
+
+def sees_step(step: str) -> str:
+    """SQL: of a directive that the reader sees, this row's step by or towards an addressee too."""
+    return f"(:all_sides OR {step}.addressee IS NULL OR {step}.addressee = ANY(:addressees))"
+
+
+def parameters(reads: Readership) -> dict[str, object]:
+    """What the names of both conditions stand for."""
+    return {
+        "everything": reads.everything,
+        "issued": reads.issued,
+        "own": sorted(reads.own),
+        "powers": sorted(reads.powers),
+        "places": sorted(reads.places),
+        "agendas": sorted(reads.agendas),
+        "addressees": sorted(reads.addressees),
+        "all_sides": reads.sees_sides,
+    }
