@@ -5,9 +5,17 @@ from uuid import uuid4
 
 import httpx
 
+from services.api.deciding import Sent
+from services.identity.identity import Identity
 from tests.api.country import Country, Json
 
 URL = "https://hooks.example/kamkap"
+KEY = "subscribed"
+
+
+def id_of(owner: str) -> str:
+    """The id of what this identity subscribed to under `KEY`."""
+    return Sent(Identity.parse(owner), KEY, "").id
 
 
 async def sent(
@@ -19,8 +27,10 @@ async def sent(
     return await country.send("POST", f"/v1/subscriptions{path}", by, headers, content)
 
 
-async def subscribed(country: Country, by: str, url: str = URL, **said: Json) -> Json:
+async def subscribed(
+    country: Country, by: str, url: str = URL, *, key: str | None = None, **said: Json
+) -> Json:
     """A new subscription of this identity, with its secret."""
-    response = await sent(country, "", by, {"url": url, **said})
+    response = await sent(country, "", by, {"url": url, **said}, key=key)
     assert response.status_code == 201, response.text
     return response.json()

@@ -24,6 +24,7 @@ from tests.api.country import (
     registered,
 )
 from tests.api.happenings import alerted, happen, measured, opened, said
+from tests.api.subscribing import KEY, id_of, sent, subscribed
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
 
@@ -43,6 +44,9 @@ STATEMENTS = {
     "/v1/deputies/a/area": 1,
     "/v1/deputies/a/overview": 6,
     "/v1/oversight": 1,
+    "/v1/subscriptions": 2,
+    f"/v1/subscriptions/{id_of('pm')}": 2,
+    f"/v1/subscriptions/{id_of('pm')}/deliveries": 3,
     "/v1/archive": 1,
     "/v1/overview": 5,
     "/v1/changes": 17,
@@ -85,6 +89,8 @@ async def country(
         open_country(database, tmp_path_factory.mktemp("home")) as opened_country,
     ):
         await happen(opened_country)
+        await subscribed(opened_country, "pm", key=KEY)
+        await sent(opened_country, f"/{id_of('pm')}/test", "pm")
         yield opened_country
 
 
