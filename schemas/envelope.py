@@ -26,6 +26,7 @@ DECISIONS_SLOT = SLOTS
 STATUS_TOPIC = "status"
 DECISIONS_TOPIC = "decisions"
 INBOX_PREFIX = "inbox."
+OUT_PREFIX = "out."
 
 REQUIRED = ("specversion", "id", "source", "type", "time")
 

@@ -34,6 +34,11 @@ def centre_of_source(source: str) -> CentreId | None:
     return CentreId(centre) if _CENTRE_ID.fullmatch(centre) else None
 
 
+def topic_of_centre(prefix: str, centre: CentreId) -> str:
+    """The centre's own topic: `inbox.poc.TH-83`. A topic's name holds no colon."""
+    return prefix + centre.replace(":", ".", 1)
+
+
 def source_of_centre(centre: CentreId) -> str:
     """The centre's URI, the `source` of its events."""
     return "/centres/" + centre.replace(":", "/", 1)

@@ -19,6 +19,7 @@ from services.api import (
     directive_steps,
     directives,
     events,
+    feed,
     incidents,
     indicators,
     keys,
@@ -34,10 +35,12 @@ from services.api import (
 )
 from services.api.cursors import Cursors
 from services.api.database import Pool, snapshot_of
+from services.api.places import Places
 from services.api.problems import of_rejected
 from services.api.progress import Progress
 from services.api.reading import Resources
-from services.api.reference import snapshot
+from services.api.reference import ReferenceCache, snapshot
+from services.api.streams import Streams
 from services.domain.rejected import Rejected
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
@@ -67,6 +70,8 @@ ROUTERS = (
     changes.router,
     oversight.router,
     orders.router,
+    # Before the one whose path would take its words for ids.
+    feed.router,
     directives.router,
     directive_steps.router,
     subscriptions.router,
@@ -112,15 +117,23 @@ class Gateway:
     def at(cls, surroundings: Surroundings) -> "Gateway":
         """A gateway in these surroundings; nothing runs and nothing is connected yet."""
         key, epoch = surroundings.sealing_key, surroundings.epoch
+        pool, clock, tokens = (
+            surroundings.pool,
+            surroundings.clock,
+            PositionTokens(key, epoch=epoch),
+        )
+        progress, reference = Progress(pool), ReferenceCache()
         resources = Resources(
-            pool=surroundings.pool,
+            pool=pool,
             log=surroundings.log,
             store=surroundings.store,
-            progress=Progress(surroundings.pool),
-            tokens=PositionTokens(key, epoch=epoch),
+            progress=progress,
+            tokens=tokens,
             cursors=Cursors(key, epoch=epoch),
             seal=SecretSeal(key),
-            clock=surroundings.clock,
+            clock=clock,
+            reference=reference,
+            streams=Streams(pool, progress, reference, Places(tokens), clock),
             webhooks_loopback=surroundings.webhooks_loopback,
         )
         return cls(surroundings, resources)
@@ -128,7 +141,11 @@ class Gateway:
     @property
     def works(self) -> Mapping[str, Work]:
         """What runs beside the answers."""
-        return {"progress": self.resources.progress.run}
+        return {"progress": self.resources.progress.run, "streams": self.resources.streams.run}
+
+    def stop(self) -> None:
+        """What would never end by itself ends: the server waits for its answers."""
+        self.resources.streams.close()
 
     @property
     def checks(self) -> Mapping[str, Check]:

@@ -33,11 +33,14 @@ from services.api.directives import DirectivePath
 from services.api.problems import documented
 from services.api.reading import Asker, Opened, Resources
 from services.domain import directives
-from services.domain.directives import Actor, Directive
+from services.domain.directives import Actor, Directive, DirectiveIdTaken
 from services.domain.issuing import addressee_named
 from services.identity.identity import Identity
 
 router = APIRouter(tags=["directives"])
+
+_WORDS = frozenset({"feed", "stream"})
+"""What stands where an id does in an address: no directive is named so."""
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 422, 503)
 _DRAFT: JsonDict = {
@@ -202,6 +205,8 @@ async def draft_directive(
     sent = Sent(identity, key, digest_of(body))
     stated = {name: getattr(body, name) for name in DirectiveText.model_fields}
     id_ = body.directive or sent.id
+    if id_ in _WORDS:
+        raise DirectiveIdTaken(id_)
     written = DirectiveDrafted(**stated, directive=id_, drafted_by=str(identity))
     return await (await Deciding.of(resources, sent, id_)).draft(written)
 

@@ -43,5 +43,5 @@ async def run(settings: Settings) -> None:
             webhooks_loopback=settings.webhooks_loopback,
         )
         gateway = Gateway.at(surroundings)
-        answers = partial(serve, create_app(gateway), place)
+        answers = partial(serve, create_app(gateway), place, on_stop=gateway.stop)
         await run_until_stopped({**gateway.works, "answers": answers})

@@ -6,7 +6,7 @@ the answer is sent.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated
@@ -21,6 +21,7 @@ from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
 from services.api.reference import Reference, ReferenceCache, Snapshot, There, snapshot
+from services.api.streams import Streams
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource, Scope, scope_of
@@ -58,7 +59,8 @@ class Resources:
     cursors: Cursors
     seal: SecretSeal
     clock: Callable[[], datetime]
-    reference: ReferenceCache = field(default_factory=ReferenceCache)
+    reference: ReferenceCache
+    streams: Streams
     patience: Patience = Patience()
     webhooks_loopback: bool = False
     """Development: webhooks may lead to this machine."""

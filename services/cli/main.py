@@ -88,6 +88,15 @@ def relay() -> None:
 
 
 @app.command()
+def dispatcher() -> None:
+    """ส่งคำสั่งการออกไปถึงผู้รับ · Bring directives to those they are for: Kafka, deliveries."""
+    from services.dispatcher.process import run
+    from services.operation.process import launch
+
+    launch(run)
+
+
+@app.command()
 def migrate() -> None:
     """เตรียมฐานข้อมูลและบันทึก · Bring the database and the log's topics to today's shape."""
     from services.cli.preparation import run_migrate

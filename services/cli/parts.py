@@ -11,6 +11,7 @@ from services.api.app import Gateway
 from services.api.app import Surroundings as GatewaySurroundings
 from services.api.database import readers_of
 from services.api.process import WRITING_CONNECTIONS
+from services.dispatcher import process as dispatcher_process
 from services.eventlog.log import Log
 from services.eventlog.position import PositionTokens
 from services.eventlog.store import DecisionStore
@@ -43,7 +44,7 @@ class Parts:
     verifier: Verifier
 
     async def background(self) -> dict[str, Work]:
-        """Relay and ticks, read models, timers."""
+        """Relay and ticks, read models, timers, dispatcher."""
         relay, relay_log = await self._writing("kamkap_relay", relay_process.POOL_SIZE)
         await check_log(relay_log)
         projections, read_log = await self._writing(
@@ -52,10 +53,14 @@ class Parts:
         # Before anybody answers: a reader must find its tables.
         await runner.prepare(projections)
         timers = await self._pool("kamkap_timers", timers_process.POOL_SIZE)
+        dispatcher, out_log = await self._writing("kamkap_dispatcher", dispatcher_process.POOL_SIZE)
+        store = DecisionStore(dispatcher)
+        self.resources.push_async_callback(store.close)
         return {
             **relay_process.works(relay, relay_log, self.metrics),
             **projections_process.works(projections, read_log, self.metrics),
             **timers_process.works(timers),
+            **dispatcher_process.works(dispatcher, out_log, store, self.settings),
         }
 
     async def door(self) -> Ingest:

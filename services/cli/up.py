@@ -69,7 +69,7 @@ async def _works(parts: Parts, home: Home, place: socket, *, demo: bool) -> dict
         checks={**door.checks, "first_start": first_start.check},
         routers=[door_pages(door.endpoint), *parts.issuer_pages()],
     )
-    answers = partial(serve, DoorFirst(door.endpoint, app), place)
+    answers = partial(serve, DoorFirst(door.endpoint, app), place, on_stop=gateway.stop)
     return {
         **background,
         **door.works,

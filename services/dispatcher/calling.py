@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from ssl import SSLContext
-from types import TracebackType
-from typing import Self
 
 import httpcore
 
@@ -104,7 +102,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
 
 
 class Caller:
-    """Posts to endpoints; closed by who opened it."""
+    """Posts to endpoints. Nothing of it stays open between two posts."""
 
     def __init__(
         self,
@@ -121,18 +119,6 @@ class Caller:
             max_keepalive_connections=0,
             network_backend=Guarded(resolve, loopback=loopback),
         )
-
-    async def __aenter__(self) -> Self:
-        await self._pool.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._pool.__aexit__(kind, error, trace)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer, or why there was none; never raises for what the other side does."""

@@ -11,13 +11,11 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
-from schemas.envelope import Envelope
 from schemas.ids import Realm
 from services.dispatcher.audiences import Audiences, stamp
 from services.domain.subscriptions import OVERTAKING, VOIDING, own_right
-from services.readmodels.notices import Audience, Notice, Wanted, message_of, notices
+from services.readmodels.notices import Audience, Notice, Wanted, notices, structured
 
 _AT_ONCE = 200
 """Subscriptions that one transaction locks."""
@@ -113,17 +111,6 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
     return len(behind)
 
 
-def structured(envelope: Envelope, data: bytes) -> bytes:
-    """The event in CloudEvents' JSON format, its `data` byte for byte."""
-    stated = msgspec.to_builtins(envelope)
-    stated |= {
-        "specversion": envelope.specversion,
-        "datacontenttype": envelope.datacontenttype,
-        **stated.pop("extensions", {}),
-    }
-    return msgspec.json.encode({**stated, "data": msgspec.Raw(data)})
-
-
 def _groups(behind: Sequence[asyncpg.Record]) -> dict[Group, list[UUID]]:
     groups: dict[Group, list[UUID]] = {}
     for row in behind:
@@ -145,7 +132,7 @@ async def _told(
 def _rows(told: Sequence[Notice], audience: Audience, members: Sequence[UUID]) -> Iterator[Queued]:
     seen_by = stamp(audience.reads)
     for notice in told:
-        body, change = structured(*message_of(notice)), notice.event.change
+        body, change = structured(notice), notice.event.change
         for member in members:
             yield Queued(
                 member,

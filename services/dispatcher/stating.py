@@ -23,7 +23,7 @@ _AT_ONCE = 100
 
 _UNSTATED = """
 SELECT d.subscription, d.position, d.event, d.directive, d.addressee, d.state, d.tries,
-       coalesce(d.first_at, d.queued_at) AS since, s.owner, last.status
+       coalesce(d.first_at, d.queued_at) AS since, s.owner, s.realm, last.status
 FROM outward.deliveries d
 JOIN outward.subscriptions s ON s.id = d.subscription
 LEFT JOIN LATERAL (
@@ -59,7 +59,8 @@ async def state_outcomes(pool: asyncpg.Pool, store: DecisionStore, *, now: datet
 
 async def _state(store: DecisionStore, row: asyncpg.Record, *, now: datetime) -> None:
     if row["state"] == "delivered":
-        await state_delivered(store, row["directive"], row["addressee"], channel="webhook", now=now)
+        taken = (row["realm"], row["directive"], row["addressee"])
+        await state_delivered(store, [taken], channel="webhook", now=now)
     else:
         await _state_undeliverable(store, row, now=now)
 
@@ -87,6 +88,7 @@ async def _state_undeliverable(store: DecisionStore, row: asyncpg.Record, *, now
             type=event.type,
             time=now,
             subject=f"directives/{told.directive}",
+            realm=row["realm"],
         )
 
     await transact(store, DECIDER, told.directive, decide, envelope=envelope)

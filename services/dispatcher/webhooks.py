@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import asyncpg
@@ -43,13 +43,9 @@ _RANDOM = secrets.SystemRandom()
 logger = structlog.get_logger()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Webhooks:
-    """Queues and sends; opened and closed by who wires the process."""
+    """Queues and sends, beside any number of others."""
 
     pool: asyncpg.Pool
     """Connections as `kamkap_dispatcher`."""
@@ -57,7 +53,7 @@ class Webhooks:
     caller: Caller
     seal: SecretSeal
     audiences: AudienceReader
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime]
     jitter: Callable[[], float] = _RANDOM.random
 
     @property

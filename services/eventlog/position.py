@@ -48,24 +48,24 @@ class PositionTokens:
         self._cipher = AESSIV(derivation.derive(base64.urlsafe_b64decode(secret)))
         self._epoch = epoch
 
-    def seal(self, position: Position) -> str:
-        """The position as an opaque token."""
+    def seal(self, position: Position, *, reader: str | None = None) -> str:
+        """The position as an opaque token; with a reader, one that is the reader's alone."""
         # Each number has its fixed room: how long a token is must not tell how much others sent.
         places = (_PLACE.pack(slot, at) for slot, at in sorted(position.next.items()))
         content = b"".join((_EPOCH.pack(self._epoch), *places))
-        sealed = self._cipher.encrypt(content, None)
+        sealed = self._cipher.encrypt(content, _bound(reader))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    def open(self, token: str) -> Position:
-        """The position a token carries.
+    def open(self, token: str, *, reader: str | None = None) -> Position:
+        """The position a token carries; with a reader, one that was sealed for the reader.
 
         Raises:
-            BadToken: it is not ours, was changed, or belongs to another epoch.
+            BadToken: it is not ours, was changed, or belongs to another epoch or reader.
         """
         try:
             padded = token + "=" * (-len(token) % 4)
             sealed = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
-            content = self._cipher.decrypt(sealed, None)
+            content = self._cipher.decrypt(sealed, _bound(reader))
         except (InvalidTag, UnicodeEncodeError, binascii.Error, ValueError) as unreadable:
             raise BadToken("the position token is not one of this network") from unreadable
         try:
@@ -76,3 +76,7 @@ class PositionTokens:
         if epoch != self._epoch:
             raise BadToken(f"the token is of epoch {epoch}, the log is in {self._epoch}")
         return Position(places)
+
+
+def _bound(reader: str | None) -> list[bytes] | None:
+    return None if reader is None else [reader.encode()]

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from schemas.envelope import INBOX_PREFIX
-from schemas.ids import CentreId
+from schemas.ids import CentreId, topic_of_centre
 from services.eventlog.connection import LOST, heed_cancellation
 from services.eventlog.log import LogUnavailable, OffsetOutOfRange, Record
 from services.ingest.content import STRUCTURED
@@ -64,8 +64,8 @@ class LeaseLost(Exception):
 
 
 def inbox_of(centre: CentreId) -> str:
-    """The centre's inbox: `inbox.poc.TH-83`. A topic's name holds no colon."""
-    return INBOX_PREFIX + centre.replace(":", ".", 1)
+    """The topic that the centre writes to."""
+    return topic_of_centre(INBOX_PREFIX, centre)
 
 
 class Inboxes:

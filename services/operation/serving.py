@@ -47,9 +47,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: ASGIApp, place: socket.socket, *, on_started: Callable[[], None] = lambda: None
+    app: ASGIApp,
+    place: socket.socket,
+    *,
+    on_started: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until cancelled; then answers under way are finished."""
+    """Serve until cancelled; then answers under way are finished.
+
+    `on_stop` ends those that would go on for ever.
+    """
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -68,5 +75,6 @@ async def serve(
     try:
         await asyncio.shield(serving)
     finally:
+        on_stop()
         server.should_exit = True
         await serving

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from schemas.envelope import DECISIONS_SLOT, Envelope
 from schemas.events.directive import DirectiveDrafted, DirectiveIssued
@@ -217,6 +218,17 @@ def message_of(notice: Notice) -> tuple[Envelope, bytes]:
         realm=notice.realm,
     )
     return envelope, notice.event.model_dump_json(exclude_none=True).encode()
+
+
+def structured(notice: Notice) -> bytes:
+    """The notice as a CloudEvent in structured mode: JSON in one line."""
+    envelope, data = message_of(notice)
+    stated = {
+        "specversion": envelope.specversion,
+        "datacontenttype": envelope.datacontenttype,
+        **msgspec.to_builtins(envelope),
+    }
+    return msgspec.json.encode(stated | {"data": msgspec.Raw(data)})
 
 
 def said_in(step: str, body: dict[str, Any]) -> Said:

@@ -1,91 +1,87 @@
-"""A dispatcher of webhooks whose clock is the test's: days pass without waiting."""
+"""A country with a dispatcher beside it, in the dispatcher's own role, on any log."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
-from services.dispatcher.attempts import Lane
+import asyncpg
+
+from schemas.envelope import OUT_PREFIX, from_headers
+from schemas.events import decode
+from schemas.ids import CentreId, topic_of_centre
 from services.dispatcher.audiences import AudienceReader
-from services.dispatcher.calling import Caller
-from services.dispatcher.webhooks import Webhooks
+from services.dispatcher.feeds import Feeds
+from services.dispatcher.topics import Topics
+from services.domain.directives import DECIDER
+from services.eventlog.log import Log, TopicSpec
 from services.eventlog.store import DecisionStore
-from services.identity.signing import SecretSeal
-from tests.api.country import SECRET, Country, Json
-from tests.api.directing import published
-from tests.api.subscribing import subscribed
+from tests.api.country import Country
 from tests.database import Database
-from tests.dispatcher.receiving import Receiver
 
-LANES: tuple[Lane, ...] = ("healthy", "failing")
+type Told = tuple[str, dict[str, Any]]
+"""An event's id, and its data."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Sending:
-    """A country with a dispatcher of webhooks, both on the country's clock."""
+    """What a dispatcher of a test works with."""
 
     country: Country
-    webhooks: Webhooks
+    pool: asyncpg.Pool
+    store: DecisionStore
 
-    async def catch_up(self) -> int:
-        """Everything that is due by now was sent; how many attempts that took."""
-        await published(self.country)
-        await self.webhooks.queue()
-        attempts = 0
-        while made := sum([await self.webhooks.send(lane, limit=100) for lane in LANES]):
-            attempts += made
-            await self.webhooks.queue()
-        await self.webhooks.state()
-        await published(self.country)
-        return attempts
+    def topics(self, log: Log, name: str = "one") -> Topics:
+        return Topics(self.pool, log, self.store, self._audiences(), name=name, clock=self._clock)
 
-    async def at(self, moment: datetime) -> int:
-        """The clock says so, and everything due by then was sent."""
-        self.country.now = moment
-        return await self.catch_up()
+    def feeds(self) -> Feeds:
+        return Feeds(self.pool, self.store, self._audiences(), clock=self._clock)
 
-    async def pass_by(self, time: timedelta) -> int:
-        """So much time goes by, from one due attempt to the next."""
-        until, attempts = self.country.now + time, 0
-        while (due := await self._next_due()) is not None and due <= until:
-            attempts += await self.at(max(due, self.country.now))
-        return attempts + await self.at(until)
+    async def fill(self, topics: Topics) -> None:
+        """Every topic there is has everything."""
+        centres = await topics.look()
+        while await topics.fill(centres):
+            pass
 
-    async def timeline(self, made: Json, by: str) -> Json:
-        """The deliveries of a subscription, the first queued first."""
-        path = f"/v1/subscriptions/{made['id']}/deliveries"
-        return (await self.country.ask(path, by))["items"][::-1]
+    async def standing(self, directive: str) -> dict[str, str]:
+        """Where each addressee stands, as the store has it."""
+        stored = await self.store.load(DECIDER.stream(directive))
+        fold = DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
+        return dict(fold.standing)
 
-    async def subscribe(self, by: str, receiver: Receiver, **said: Json) -> Json:
-        """A subscription whose secret the receiver knows."""
-        made = await subscribed(self.country, by, receiver.url, **said)
-        if made["signing"] == "hmac":
-            receiver.secrets.append(made["secret"])
-        return made
+    def _audiences(self) -> AudienceReader:
+        return AudienceReader(self.pool, self.store, self._clock)
 
-    async def _next_due(self) -> datetime | None:
-        found: datetime | None = await self.country.network.pool.fetchval(
-            "SELECT min(d.next_at) FROM outward.deliveries d JOIN outward.subscriptions s "
-            "ON s.id = d.subscription WHERE d.state = 'waiting' AND s.disabled_at IS NULL "
-            "AND d.next_at > $1",
-            self.country.now,
-        )
-        return found
+    def _clock(self) -> datetime:
+        return self.country.now
 
 
 @asynccontextmanager
-async def dispatcher(database: Database, country: Country) -> AsyncIterator[Webhooks]:
-    """A dispatcher of its own on the country's clock, without jitter."""
-    async with database.pool("kamkap_dispatcher", size=12) as pool, Caller(loopback=True) as caller:
+async def open_sending(country: Country, database: Database) -> AsyncIterator[Sending]:
+    """The dispatcher's side of a country."""
+    async with database.pool("kamkap_dispatcher", size=8) as pool:
         store = DecisionStore(pool)
-        audiences = AudienceReader(pool, store, lambda: country.now)
-        yield Webhooks(
-            pool,
-            store,
-            caller,
-            SecretSeal(SECRET),
-            audiences,
-            clock=lambda: country.now,
-            jitter=lambda: 0.0,
-        )
-        await store.close()
+        try:
+            yield Sending(country, pool, store)
+        finally:
+            await store.close()
+
+
+async def make_topic(log: Log, centre: str) -> None:
+    await log.ensure([TopicSpec(topic_of_centre(OUT_PREFIX, CentreId(centre)), 1)])
+
+
+async def read_topic(log: Log, centre: str) -> list[Told]:
+    """Everything that the centre's topic holds."""
+    topic = topic_of_centre(OUT_PREFIX, CentreId(centre))
+    (end,) = await log.ends(topic)
+    reader, told = log.reader(topic, {0: 0}), list[Told]()
+    while len(told) < end:
+        for record in await reader.batch(limit=500, timeout=5):
+            envelope = from_headers(record.headers)
+            assert envelope.subject == f"directives/{record.key.decode()}"
+            told.append((envelope.id, json.loads(record.value)))
+    await reader.close()
+    return told

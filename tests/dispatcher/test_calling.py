@@ -73,7 +73,8 @@ def leading_to(*addresses: str) -> Callable[[str, int], Awaitable[list[Address]]
 
 
 async def posted(talk: Talk, *, seconds: float = 15) -> Answer:
-    async with receiver(talk) as port, Caller(loopback=True, total_seconds=seconds) as caller:
+    async with receiver(talk) as port:
+        caller = Caller(loopback=True, total_seconds=seconds)
         return await caller.post(f"http://127.0.0.1:{port}/hook", {"webhook-id": "e1"}, b"{}")
 
 
@@ -127,8 +128,7 @@ async def test_no_more_of_a_body_is_read_than_is_shown() -> None:
 async def test_nobody_listens() -> None:
     async with receiver(silent) as port:
         pass
-    async with Caller(loopback=True) as caller:
-        answer = await caller.post(f"http://127.0.0.1:{port}/", {}, b"{}")
+    answer = await Caller(loopback=True).post(f"http://127.0.0.1:{port}/", {}, b"{}")
     assert answer == Answer(None, "no connection")
 
 
@@ -143,15 +143,16 @@ async def test_a_name_that_leads_inside_is_not_called(addresses: list[str]) -> N
     async def talk(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         called.set()
 
-    async with receiver(talk) as port, Caller(resolve=leading_to(*addresses)) as caller:
+    caller = Caller(resolve=leading_to(*addresses))
+    async with receiver(talk) as port:
         answer = await caller.post(f"https://hooks.example:{port}/", {}, b"{}")
     assert answer == Answer(None, "the name leads to an address that is not public")
     assert not called.is_set()
 
 
 async def test_a_name_without_an_address_is_no_connection() -> None:
-    async with Caller(resolve=leading_to()) as caller:
-        assert await caller.post("https://hooks.example/", {}, b"") == Answer(None, "no connection")
+    caller = Caller(resolve=leading_to())
+    assert await caller.post("https://hooks.example/", {}, b"") == Answer(None, "no connection")
 
 
 async def test_a_name_that_changes_between_two_looks_is_looked_up_once_for_each_connection() -> (
@@ -164,7 +165,8 @@ async def test_a_name_that_changes_between_two_looks_is_looked_up_once_for_each_
         looks.append(host)
         return [ip_address("127.0.0.1" if len(looks) == 1 else "10.0.0.1")]
 
-    async with receiver(saying(OK)) as port, Caller(loopback=True, resolve=rebinding) as caller:
+    caller = Caller(loopback=True, resolve=rebinding)
+    async with receiver(saying(OK)) as port:
         url = f"http://hooks.example:{port}/"
         first, second = await caller.post(url, {}, b""), await caller.post(url, {}, b"")
     assert (first.status, second.status) == (200, None)
@@ -182,11 +184,8 @@ async def test_the_certificate_is_checked_against_the_name_of_the_url() -> None:
     named: list[str | None] = []
     server, trusted = certified("hooks.example")
     server.sni_callback = lambda _socket, name, _context: named.append(name)
-    local = leading_to("127.0.0.1")
-    async with (
-        receiver(saying(OK), server) as port,
-        Caller(loopback=True, resolve=local, trusted=trusted) as caller,
-    ):
+    caller = Caller(loopback=True, resolve=leading_to("127.0.0.1"), trusted=trusted)
+    async with receiver(saying(OK), server) as port:
         right = await caller.post(f"https://hooks.example:{port}/", {}, b"{}")
         wrong = await caller.post(f"https://other.example:{port}/", {}, b"{}")
     assert right.status == 200

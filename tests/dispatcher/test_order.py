@@ -10,13 +10,13 @@ from services.domain.subscriptions import OVERTAKING, VOIDING
 from tests.api.country import PHUKET, Json
 from tests.api.directing import PM, POC, A, issued, step
 from tests.dispatcher.receiving import Receiver
-from tests.dispatcher.sending import Sending
+from tests.dispatcher.webhooking import Hooks
 
 STEPS = (("acknowledge", POC), ("begin", POC), ("report", POC), ("return", A), ("accept", A),
          ("withdraw", A), ("take-over", PM), ("reverse", PM))  # fmt: skip
 
 
-async def live(sending: Sending, receiver: Receiver, random: Random) -> list[Json]:
+async def live(hooks: Hooks, receiver: Receiver, random: Random) -> list[Json]:
     """Three directives, their steps refused or not, answers by chance; what was answered 200."""
     taken: list[Json] = []
 
@@ -29,25 +29,25 @@ async def live(sending: Sending, receiver: Receiver, random: Random) -> list[Jso
     receiver.answer = by_chance
     names = ["x", "y", "z"]
     for name in names:
-        await issued(sending.country, name, PHUKET)
+        await issued(hooks.country, name, PHUKET)
     for _ in range(14):
         path, by = random.choice(STEPS)
         said = {"reason": "เหตุ"} if path not in ("acknowledge", "begin", "report", "accept") else {}
         said |= {"report": "ผล"} if path == "report" else {}
-        await step(sending.country, random.choice(names), path, by, **said)
+        await step(hooks.country, random.choice(names), path, by, **said)
         if random.random() < 0.6:
-            await sending.pass_by(timedelta(minutes=random.choice([0, 1, 10, 90])))
-    await sending.pass_by(timedelta(hours=70))
+            await hooks.pass_by(timedelta(minutes=random.choice([0, 1, 10, 90])))
+    await hooks.pass_by(timedelta(hours=70))
     return taken
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_what_was_taken_in_is_whole_and_in_order(
-    sending: Sending, receiver: Receiver, seed: int
+    hooks: Hooks, receiver: Receiver, seed: int
 ) -> None:
-    made = await sending.subscribe(A, receiver)
-    taken = await live(sending, receiver, Random(seed))
-    timeline = await sending.timeline(made, A)
+    made = await hooks.subscribe(A, receiver)
+    taken = await live(hooks, receiver, Random(seed))
+    timeline = await hooks.timeline(made, A)
     # The receiver's own log and ours agree.
     assert sorted(one["id"] for one in taken) == sorted(
         one["event"] for one in timeline if one["state"] == "delivered"

@@ -39,9 +39,10 @@ CREATE SCHEMA outward;
 CREATE TABLE outward.feeds (
     identity text NOT NULL,
     realm text NOT NULL,
-    epoch bigint NOT NULL,
     next_position bigint NOT NULL,
     committed_at timestamptz NOT NULL DEFAULT now(),
+    -- Up to where the dispatcher has stated what was delivered.
+    stated_position bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (identity, realm)
 );
 
@@ -57,10 +58,14 @@ CREATE TABLE outward.topics (
 GRANT USAGE ON SCHEMA outward TO kamkap_api, kamkap_dispatcher, kamkap_operator;
 
 -- §
-GRANT SELECT, INSERT, UPDATE, DELETE ON outward.feeds TO kamkap_api;
+GRANT SELECT, INSERT (identity, realm, next_position),
+    UPDATE (next_position, committed_at) ON outward.feeds TO kamkap_api;
 
 -- §
 GRANT SELECT ON outward.feeds, outward.topics TO kamkap_dispatcher, kamkap_operator;
+
+-- §
+GRANT UPDATE (stated_position) ON outward.feeds TO kamkap_dispatcher;
 
 -- §
 GRANT INSERT, UPDATE ON outward.topics TO kamkap_dispatcher;
