@@ -31,6 +31,7 @@ from bench import (
     reshuffle,
     signed,
     single,
+    webhooks,
 )
 from bench.latest import Result
 from bench.measuring import Row
@@ -56,6 +57,7 @@ GROUPS: Mapping[str, Group] = {
     "projection": Group(projection.rows, 8),
     "projection-two": Group(projection.by_two, 5),
     "freshness": Group(freshness.rows, 4),
+    "webhooks": Group(webhooks.rows, 6),
     "reads": Group(reads.rows, 8),
     "past": Group(past.rows, 30),
     "reshuffle": Group(reshuffle.rows, 4),

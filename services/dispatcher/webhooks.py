@@ -36,6 +36,7 @@ SLOTS: dict[Lane, int] = {"healthy": 400, "failing": 100}
 
 _BUSY_SECONDS = 0.05
 _STATE_SECONDS = 0.5
+_GRACE_SECONDS = 5.0
 _AWAY = (*LOST, StoreUnavailable, Contended)
 _NOT_THERE_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 _RANDOM = secrets.SystemRandom()
@@ -148,6 +149,9 @@ class Webhooks:
                     )
                 under_way = await _still_under_way(under_way)
         finally:
+            # What was sent is written down too; what takes longer is sent again by another.
+            if under_way:
+                await asyncio.wait(under_way, timeout=_GRACE_SECONDS)
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
