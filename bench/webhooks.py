@@ -1,4 +1,4 @@
-"""Issue to first delivery attempt: a steady stream, a burst, and one with endpoints that are dead."""
+"""Issue to first delivery attempt: a steady stream, one burst, and one with dead endpoints."""
 
 import asyncio
 import json

@@ -67,39 +67,53 @@ WITH chosen AS (
     FROM leased l RETURNING subscription, position, number
 )
 SELECT l.subscription, l.position, l.event, l.directive, l.body, l.reads, l.tries, l.first_at,
-       b.number, s.owner, s.realm, s.url, s.signing, s.failing,
+       b.number, s.owner, s.realm, s.url, s.signing,
        ARRAY(SELECT k.sealed FROM outward.secrets k
              WHERE k.subscription = s.id AND k.ends_at > $1 ORDER BY k.number DESC) AS secrets
 FROM leased l
 JOIN begun b ON b.subscription = l.subscription AND b.position = l.position
 JOIN outward.subscriptions s ON s.id = l.subscription
 """
-# A notice that was superseded meanwhile stays so, unless it was delivered after all.
-_SETTLE = """
-WITH ended AS (
-    UPDATE outward.attempts SET ended_at = $4, status = $5, said = $6
-    WHERE subscription = $1 AND position = $2 AND number = $3
-), settled AS (
-    UPDATE outward.deliveries
-    SET state = $7, next_at = coalesce($8, next_at), leased_until = '-infinity',
-        body = CASE WHEN $7 = 'delivered' THEN NULL ELSE body END
-    WHERE subscription = $1 AND position = $2
-      AND ($7 = 'delivered' OR (state = 'waiting' AND leased_until = $9))
-)
-UPDATE outward.subscriptions SET failing = $10 WHERE id = $1 AND failing <> $10
-"""
-# It takes things in again: what it missed need not wait for its next turn.
-_HASTEN = """
-UPDATE outward.deliveries SET next_at = $2
-WHERE subscription = $1 AND state = 'waiting' AND next_at > $2
+# Subscriptions are locked before deliveries here as everywhere, so that nobody waits in a ring.
+_FAILING = """
+UPDATE outward.subscriptions s SET failing = NOT told.delivered
+FROM (SELECT t.subscription, bool_or(t.state = 'delivered') AS delivered
+      FROM unnest($1::uuid[], $2::text[]) AS t (subscription, state) GROUP BY t.subscription) told
+WHERE s.id = told.subscription AND s.failing = told.delivered
+RETURNING s.id, s.failing
 """
 _DISABLE = """
-WITH disabled AS (
-    UPDATE outward.subscriptions SET disabled_at = $2, disabled_because = $3
-    WHERE id = $1 AND disabled_at IS NULL
+UPDATE outward.subscriptions s SET disabled_at = t.at, disabled_because = t.because
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS t (subscription, at, because)
+WHERE s.id = t.subscription AND s.disabled_at IS NULL
+"""
+# A notice that was superseded meanwhile stays so, unless it was delivered after all.
+_SETTLE = """
+WITH told AS (
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::smallint[],
+                         $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+         AS t (subscription, position, number, ended_at, status, said, state, next_at, leased_until)
+    ORDER BY subscription, position
+), ended AS (
+    UPDATE outward.attempts a SET ended_at = t.ended_at, status = t.status, said = t.said
+    FROM told t
+    WHERE a.subscription = t.subscription AND a.position = t.position AND a.number = t.number
 )
+UPDATE outward.deliveries d
+SET state = t.state, next_at = coalesce(t.next_at, d.next_at), leased_until = '-infinity',
+    body = CASE WHEN t.state = 'delivered' THEN NULL ELSE d.body END
+FROM told t
+WHERE d.subscription = t.subscription AND d.position = t.position
+  AND (t.state = 'delivered' OR (d.state = 'waiting' AND d.leased_until = t.leased_until))
+"""
+# They take things in again: what they missed need not wait for its next turn.
+_HASTEN = """
+UPDATE outward.deliveries SET next_at = $2
+WHERE subscription = ANY ($1) AND state = 'waiting' AND next_at > $2
+"""
+_GIVE_UP = """
 UPDATE outward.deliveries SET state = 'undeliverable'
-WHERE subscription = $1 AND state = 'waiting'
+WHERE subscription = ANY ($1) AND state = 'waiting'
 """
 _WITHHOLD = """
 WITH unmade AS (
@@ -128,7 +142,6 @@ class Due:
     realm: Realm
     url: str
     signing: Signing
-    failing: bool
     secrets: Sequence[bytes]
     """Sealed, the newest first."""
     leased_until: datetime
@@ -136,6 +149,16 @@ class Due:
     def tried(self, ended_at: datetime) -> Tried:
         """The attempts so far, when this one ended."""
         return Tried(self.tries, self.first_at, ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt, and what follows from it."""
+
+    due: Due
+    answer: Answer
+    verdict: Verdict
+    ended_at: datetime
 
 
 async def lease(pool: asyncpg.Pool, lane: Lane, *, limit: int, now: datetime) -> list[Due]:
@@ -152,32 +175,39 @@ async def lease(pool: asyncpg.Pool, lane: Lane, *, limit: int, now: datetime) ->
     return [Due(**row, leased_until=until) for row in rows]
 
 
-async def settle(
-    pool: asyncpg.Pool, due: Due, answer: Answer, verdict: Verdict, *, now: datetime
-) -> None:
-    """What came of the attempt, and what follows from it, is written down.
+async def settle(pool: asyncpg.Pool, outcomes: Sequence[Outcome]) -> None:
+    """What came of these attempts, and what follows from it, is written down.
 
-    Raises: what asyncpg raises; the lease runs out then, and it is sent again.
+    Raises: what asyncpg raises; their leases run out then, and all of it is sent again.
     """
-    delivered = verdict.is_now == "delivered"
+    subscriptions = [one.due.subscription for one in outcomes]
+    states = [one.verdict.is_now for one in outcomes]
+    given_up = [one for one in outcomes if one.verdict.disables]
     async with pool.acquire() as connection, connection.transaction():
+        turned = await connection.fetch(_FAILING, subscriptions, states)
+        if given_up:
+            await connection.execute(
+                _DISABLE,
+                [one.due.subscription for one in given_up],
+                [one.ended_at for one in given_up],
+                [one.verdict.disables for one in given_up],
+            )
         await connection.execute(
             _SETTLE,
-            due.subscription,
-            due.position,
-            due.number,
-            now,
-            answer.status,
-            answer.said,
-            verdict.is_now,
-            verdict.next_at,
-            due.leased_until,
-            not delivered,
+            subscriptions,
+            [one.due.position for one in outcomes],
+            [one.due.number for one in outcomes],
+            [one.ended_at for one in outcomes],
+            [one.answer.status for one in outcomes],
+            [one.answer.said for one in outcomes],
+            states,
+            [one.verdict.next_at for one in outcomes],
+            [one.due.leased_until for one in outcomes],
         )
-        if delivered and due.failing:
-            await connection.execute(_HASTEN, due.subscription, now)
-        if verdict.disables:
-            await connection.execute(_DISABLE, due.subscription, now, verdict.disables)
+        if back := [row["id"] for row in turned if not row["failing"]]:
+            await connection.execute(_HASTEN, back, max(one.ended_at for one in outcomes))
+        if given_up:
+            await connection.execute(_GIVE_UP, [one.due.subscription for one in given_up])
 
 
 async def withhold(pool: asyncpg.Pool, due: Due) -> None:

@@ -12,9 +12,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from ssl import SSLContext
 
 import httpcore
+import structlog
 
 from services.domain.endpoints import may_connect
 from services.domain.retrying import Answer
+from services.operation.logs import describe
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -30,6 +32,8 @@ _UNREAD = (
     httpcore.ProtocolError,
     httpcore.TimeoutException,
 )
+
+logger = structlog.get_logger()
 
 type Address = IPv4Address | IPv6Address
 type Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -113,12 +117,9 @@ class Caller:
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._total = total_seconds
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted,
-            max_connections=None,
-            max_keepalive_connections=0,
-            network_backend=Guarded(resolve, loopback=loopback),
-        )
+        # Made once: it reads all the authorities there are.
+        self._trusted = trusted or httpcore.default_ssl_context()
+        self._network = Guarded(resolve, loopback=loopback)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer, or why there was none; never raises for what the other side does."""
@@ -133,17 +134,31 @@ class Caller:
             return Answer(None, "no connection")
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol):
             return Answer(None, "the answer is not HTTP")
+        except Exception as unforeseen:  # noqa: BLE001 -- one receiver ends nobody else's deliveries
+            logger.warning("attempt_failed", error=describe(unforeseen))
+            return Answer(None, "it cannot be called")
 
     async def _posted(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         stated = [(name.encode(), value.encode()) for name, value in headers.items()]
         waits = {"connect": CONNECT_SECONDS, "read": self._total, "write": self._total}
-        async with self._pool.stream(
-            "POST",
-            url,
-            headers=[(b"user-agent", _AGENT), (b"accept-encoding", b"identity"), *stated],
-            content=body,
-            extensions={"timeout": waits},
-        ) as response:
+        connection = httpcore.AsyncHTTPConnection(
+            httpcore.URL(url).origin, ssl_context=self._trusted, network_backend=self._network
+        )
+        async with (
+            connection,
+            connection.stream(
+                "POST",
+                url,
+                headers=[
+                    (b"user-agent", _AGENT),
+                    (b"accept-encoding", b"identity"),
+                    (b"connection", b"close"),
+                    *stated,
+                ],
+                content=body,
+                extensions={"timeout": waits},
+            ) as response,
+        ):
             retry_after = _header(response, b"retry-after")
             return Answer(response.status, await _said(response), retry_after)
 

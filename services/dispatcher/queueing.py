@@ -23,6 +23,11 @@ _AT_ONCE = 200
 _PAGE = 500
 """Notices of one subscription that one transaction queues: a replay goes on in the next."""
 
+# One plan for all groups, by index: planning a question anew costs more than its answer.
+_PLANNED = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
+       set_config('enable_seqscan', 'off', true)
+"""
 # Up to behind the last step: decisions about other things move nobody's cursor.
 _UPTO = """
 SELECT least(projections.complete_until('directives'), (
@@ -97,6 +102,7 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
     Raises: what asyncpg raises; nothing was queued then.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(_PLANNED)
         upto = await connection.fetchval(_UPTO)
         behind = await connection.fetch(_BEHIND, upto, _AT_ONCE) if upto else []
         queued: list[Queued] = []

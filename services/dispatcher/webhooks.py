@@ -7,7 +7,7 @@ what is no longer the subscriber's to see is withheld.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +15,16 @@ from functools import partial
 
 import asyncpg
 import structlog
+from cryptography.exceptions import InvalidTag
 
-from services.dispatcher.attempts import Due, Lane, lease, settle, withhold
+from services.dispatcher.attempts import Due, Lane, Outcome, lease, settle, withhold
 from services.dispatcher.audiences import AudienceReader, Audiences, stamp
 from services.dispatcher.calling import Caller
 from services.dispatcher.queueing import queue
 from services.dispatcher.stating import state_outcomes
-from services.domain.retrying import judge
+from services.domain.retrying import Answer, judge
 from services.eventlog.connection import LOST, heed_cancellation
+from services.eventlog.groupcommit import GroupCommit, WriterClosed
 from services.eventlog.store import DecisionStore, StoreUnavailable
 from services.eventlog.transact import Contended
 from services.identity.signing import SecretSeal, signed_headers
@@ -37,9 +39,12 @@ SLOTS: dict[Lane, int] = {"healthy": 400, "failing": 100}
 _BUSY_SECONDS = 0.05
 _STATE_SECONDS = 0.5
 _GRACE_SECONDS = 5.0
-_AWAY = (*LOST, StoreUnavailable, Contended)
+_AWAY = (*LOST, StoreUnavailable, Contended, asyncpg.DeadlockDetectedError)
 _NOT_THERE_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 _RANDOM = secrets.SystemRandom()
+
+type Written = GroupCommit[Outcome, None]
+"""What came of attempts that end together is written down together."""
 
 logger = structlog.get_logger()
 
@@ -77,22 +82,24 @@ class Webhooks:
         """Send what is due in this lane, and wait for all of it; how many attempts that were."""
         due = await lease(self.pool, lane, limit=limit, now=self.clock())
         audiences = await self.audiences.read()
-        await asyncio.gather(*(self.attempt(one, audiences) for one in due))
+        made = await asyncio.gather(*(self.attempt(one, audiences) for one in due))
+        if outcomes := [one for one in made if one is not None]:
+            await settle(self.pool, outcomes)
         return len(due)
 
-    async def attempt(self, due: Due, audiences: Audiences) -> None:
-        """One delivery is attempted, and what came of it is known."""
+    async def attempt(self, due: Due, audiences: Audiences) -> Outcome | None:
+        """One delivery is attempted; None is one that is withheld instead."""
         if not await self._may_see(due, audiences):
             await withhold(self.pool, due)
-            return
-        answer = await self.caller.post(due.url, self._headers(due), due.body)
+            return None
+        answer = await self._answer(due)
         ended_at = self.clock()
         verdict = judge(answer, due.tried(ended_at), jitter=self.jitter())
-        await settle(self.pool, due, answer, verdict, now=ended_at)
         if verdict.disables:
             logger.warning(
                 "webhook_disabled", subscription=str(due.subscription), because=verdict.disables
             )
+        return Outcome(due, answer, verdict, ended_at)
 
     async def state(self) -> None:
         """Directives know of what their addressees' own systems took in, and of what they did not.
@@ -100,6 +107,15 @@ class Webhooks:
         Raises: as `transact`; what is not stated yet is stated next time.
         """
         await state_outcomes(self.pool, self.store, now=self.clock())
+
+    async def _answer(self, due: Due) -> Answer:
+        try:
+            headers = self._headers(due)
+        except InvalidTag:
+            # Sealed under another `KAMKAP_SECRET`: its owner makes another, or the operator puts
+            # the right one back, while it is tried again.
+            return Answer(None, "its secret cannot be opened")
+        return await self.caller.post(due.url, headers, due.body)
 
     def _headers(self, due: Due) -> dict[str, str]:
         opened = (
@@ -138,6 +154,7 @@ class Webhooks:
     async def _keep_sending(self, lane: Lane) -> None:
         """Send for ever: an attempt that takes its time keeps nobody waiting but its own slot."""
         under_way: set[asyncio.Task[None]] = set()
+        written: Written = GroupCommit(self._settle, max_size=SLOTS[lane])
         try:
             while True:
                 free = SLOTS[lane] - len(under_way)
@@ -145,7 +162,8 @@ class Webhooks:
                 if due:
                     audiences = await self.audiences.read()
                     under_way.update(
-                        asyncio.create_task(self._attempt_or_leave(one, audiences)) for one in due
+                        asyncio.create_task(self._attempt_or_leave(one, audiences, written))
+                        for one in due
                     )
                 under_way = await _still_under_way(under_way)
         finally:
@@ -155,11 +173,17 @@ class Webhooks:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+            await written.close()
 
-    async def _attempt_or_leave(self, due: Due, audiences: Audiences) -> None:
+    async def _settle(self, outcomes: Sequence[Outcome]) -> Sequence[None]:
+        await settle(self.pool, outcomes)
+        return [None] * len(outcomes)
+
+    async def _attempt_or_leave(self, due: Due, audiences: Audiences, written: Written) -> None:
         try:
-            await self.attempt(due, audiences)
-        except LOST as away:
+            if outcome := await self.attempt(due, audiences):
+                await written.write(outcome)
+        except (*LOST, WriterClosed, asyncpg.DeadlockDetectedError) as away:
             heed_cancellation()
             # Its lease runs out, and it is sent again under the same id.
             logger.warning("attempt_not_recorded", error=describe(away))

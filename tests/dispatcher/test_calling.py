@@ -155,6 +155,12 @@ async def test_a_name_without_an_address_is_no_connection() -> None:
     assert await caller.post("https://hooks.example/", {}, b"") == Answer(None, "no connection")
 
 
+@pytest.mark.parametrize("host", ["a..b", ".example", "x" * 64 + ".example", "-", "_", "%41"])
+async def test_a_host_that_is_none_is_a_failure_and_nobody_s_end(host: str) -> None:
+    answer = await Caller().post(f"https://{host}/", {}, b"{}")
+    assert answer.status is None
+
+
 async def test_a_name_that_changes_between_two_looks_is_looked_up_once_for_each_connection() -> (
     None
 ):
