@@ -31,6 +31,7 @@ from bench import (
     reshuffle,
     signed,
     single,
+    streams,
     webhooks,
 )
 from bench.latest import Result
@@ -56,6 +57,7 @@ GROUPS: Mapping[str, Group] = {
     "appends": Group(appends.rows, 8),
     "projection": Group(projection.rows, 8),
     "projection-two": Group(projection.by_two, 5),
+    "streams": Group(streams.rows, 6),
     "freshness": Group(freshness.rows, 4),
     "webhooks": Group(webhooks.rows, 6),
     "reads": Group(reads.rows, 8),

@@ -65,8 +65,8 @@ _WRITES = (
            NULL::text[], NULL, NULL, NULL, 'over' FROM placed WHERE kind = 19
     """,
     """
-    INSERT INTO incidents.places
-    SELECT 'actual', place, 'old-' || nth, time, time
+    INSERT INTO incidents.coordinates
+    SELECT 'actual', place, 'old-' || nth, time, TRUE, time, slot, position + 1000000000
     FROM placed CROSS JOIN LATERAL (VALUES ('TH'), (province)) AS at (place) WHERE kind = 19
     """,
 )

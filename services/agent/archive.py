@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.agent import covid, highway_floods, tsunami
 from services.agent.centres import centres
+from services.agent.directives import of_directives
 from services.agent.orders import deputies, orders
 from services.agent.policies import policies
 from services.agent.record import Event, Row, in_order
@@ -31,6 +32,10 @@ SHAPES: dict[str, tuple[frozenset[str], Converter]] = {
     "tsunami official counts": (
         frozenset({"as_of", "place", "centre", "dead_total", "missing_total", "corrects"}),
         tsunami.of_counts,
+    ),
+    "directives": (
+        frozenset({"time", "directive", "step", "deputy", "addressees", "acknowledge_by"}),
+        of_directives,
     ),
     "tsunami affected areas": (
         frozenset({"as_of", "place", "centre", "villages", "persons", "households"}),

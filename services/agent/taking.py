@@ -71,6 +71,8 @@ class Stated(msgspec.Struct, frozen=True, gc=False):
         """The stream of the decision store that a decision belongs to."""
         if isinstance(self.event, OrderIssued | TenureRegistered):
             return ORDERS
+        if self.event.type.startswith("directive."):
+            return f"{self.envelope.subject}"
         room = "seals" if isinstance(self.event, EventSealed) else "registry"
         return f"{room}/{self.envelope.subject}"
 

@@ -44,7 +44,9 @@ _Any = Annotated[list[str] | None, Query(max_length=100)]
 
 
 class NoticeItem(Body):
-    """One notice: a CloudEvent in structured mode."""
+    """One notice: a CloudEvent in structured mode; what it does not state is left out."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     specversion: Literal["1.0"]
     id: str
@@ -158,6 +160,7 @@ async def commit_directive_feed(identity: Asker, resources: Opened, request: Req
 
 @router.get(
     "/v1/directives/stream",
+    status_code=200,
     response_class=EventStream,
     responses={
         200: {"description": "Server-sent events.", "content": {EventStream.media_type: {}}},
@@ -181,9 +184,7 @@ async def stream_directives(
     the directives anew; `next` in its data is where this stream begins. Comments are signs of life.
     A reader that does not read is cut off, everybody is after 15 minutes, and both resume.
     """
-    async with ask(resources, identity, Pair(None, None, filtered.realm, None, None)) as question:
-        audience_of(question)
-        end = await end_of(question.connection)
+    end = await resources.streams.admit(identity)
     place, places, refused = last_event_id or cursor, Places(resources.tokens), None
     position = end
     try:

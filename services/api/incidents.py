@@ -22,7 +22,8 @@ from services.api.reading import Asked, Listed, Listing, Question
 from services.domain.matrix import Holding, Matrix
 from services.domain.scope import Resource, Scope
 from services.operation.problems import Problem
-from services.readmodels.moment import Live
+from services.readmodels.incidents import of_agenda, of_ministry
+from services.readmodels.moment import Archive, Cut, Live
 
 router = APIRouter(tags=["incidents"])
 
@@ -127,27 +128,29 @@ _LISTS = ("provinces", "ministries", "agendas")
 # closings is an opening, and without a counting opening it is none.
 _FOLDED = """
 WITH candidate AS (
-    SELECT DISTINCT p.incident FROM incidents.places p
-    WHERE p.realm = :realm AND p.province = ANY(:looked_at) AND p.opened_at <= :as_of
-      AND {may_count}
-      AND {only}
-), folded AS (
-    SELECT candidate.incident AS id, f.* FROM candidate CROSS JOIN LATERAL (
-        SELECT (array_agg(c.change {latest}) FILTER (WHERE c.change <> 'updated'))[1] AS last,
-               min(c.time) FILTER (WHERE c.change = 'opened') AS opened_at,
-               max(c.time) FILTER (WHERE c.change = 'closed') AS closed_at,
-               max(c.time) AS changed_at, {columns}
-        FROM incidents.changes c
-        WHERE c.incident = candidate.incident AND {counts}
-    ) f
-    WHERE f.opened_at IS NOT NULL
-), shaped AS (
+    SELECT {in_one} own.opened_at, own.incident FROM incidents.coordinates own
+    WHERE own.realm = :realm AND own.coordinate {in_field} AND own.opened_at <= :as_of
+      AND {may_count} AND {only} AND {opened_once}
+    {in_order}
+)
+SELECT * FROM (
     SELECT id, CASE last WHEN 'opened' THEN 'open' ELSE 'closed' END AS state, hazard, title_th,
            title_en, severity, place, lat, lon, opened_at, changed_at,
            CASE last WHEN 'closed' THEN closed_at END AS closed_at, {lists}
-    FROM folded
-)
-SELECT * FROM shaped
+    FROM (
+        SELECT candidate.incident AS id, {begun}.opened_at AS begun, folded.*
+        FROM candidate CROSS JOIN LATERAL (
+            SELECT (array_agg(c.change {latest}) FILTER (WHERE c.change <> 'updated'))[1] AS last,
+                   min(c.time) FILTER (WHERE c.change = 'opened') AS opened_at,
+                   max(c.time) FILTER (WHERE c.change = 'closed') AS closed_at,
+                   max(c.time) AS changed_at, {columns}
+            FROM incidents.changes c
+            WHERE c.incident = candidate.incident AND {counts}
+        ) folded
+        WHERE folded.opened_at IS NOT NULL
+    ) folded
+    ORDER BY begun DESC, id DESC
+) shaped
 WHERE (:nation OR provinces && CAST(:scope_provinces AS text[])
        OR ministries && CAST(:scope_ministries AS text[])
        OR agendas && CAST(:scope_agendas AS text[]))
@@ -159,11 +162,25 @@ WHERE (:nation OR provinces && CAST(:scope_provinces AS text[])
   AND (CAST(:agenda AS text) IS NULL OR :agenda = ANY(agendas))
   AND (CAST(:state AS text) IS NULL OR state = :state)
   AND (CAST(:severity AS text) IS NULL OR severity = :severity)
-  AND (CAST(:opened_from AS timestamptz) IS NULL OR opened_at >= :opened_from)
-  AND (CAST(:opened_to AS timestamptz) IS NULL OR opened_at <= :opened_to)
-  AND (CAST(:after_time AS timestamptz) IS NULL
-       OR (opened_at, id) < (:after_time, CAST(:after_id AS text)))
-ORDER BY opened_at DESC, id DESC LIMIT :limit
+  AND {within}
+LIMIT :limit
+"""
+
+# The bounds of a page, on the moment of opening.
+_WITHIN = """
+(CAST(:opened_from AS timestamptz) IS NULL OR {row}.opened_at >= :opened_from)
+AND (CAST(:opened_to AS timestamptz) IS NULL OR {row}.opened_at <= :opened_to)
+AND (CAST(:after_time AS timestamptz) IS NULL
+     OR ({row}.opened_at, {row}.{id}) < (:after_time, CAST(:after_id AS text)))
+"""
+
+# What may be open is little, and found by when it closed: all of it is folded. Of anything else
+# nearly every incident was stated to open at one moment alone: those are met in the order of the
+# answer, so that no more of them are folded than a page needs; of the others the moment is known
+# only when they are folded.
+_IN_ORDER = "ORDER BY own.opened_at DESC, own.incident DESC"
+_MERGED = """
+SELECT * FROM (({once}) UNION ALL ({variously})) found ORDER BY opened_at DESC, id DESC LIMIT :limit
 """
 
 _CHANGES = """
@@ -178,9 +195,10 @@ async def find(question: Question, wanted: Wanted) -> list[Row]:
     """The incidents wanted, the last opened first, within the reader's scope."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
+    looked_at = _looked_at(scope, wanted)
     return await question.rows(
-        _folded(question, wanted),
-        looked_at=_looked_at(scope, wanted),
+        _found(question, wanted, len(looked_at)),
+        looked_at=looked_at if len(looked_at) != 1 else looked_at[0],
         incidents=wanted.incidents and list(wanted.incidents),
         nation=scope.nation,
         scope_provinces=sorted(scope.provinces),
@@ -203,35 +221,69 @@ async def find(question: Question, wanted: Wanted) -> list[Row]:
     )
 
 
-def _folded(question: Question, wanted: Wanted) -> str:
+def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
     # Lists travel as JSON: an array of arrays would have to be rectangular.
     columns = [(name, f"c.{name}") for name in _STATED]
     columns += [(name, f"to_json(c.{name})") for name in _LISTS]
-    # Only where everything is known can a closing leave incidents out from the start.
-    closings_are_known = isinstance(question.moment.known, Live) and wanted.state == "open"
-    return _FOLDED.format(
-        latest=_LATEST,
-        only="TRUE" if wanted.incidents is None else "p.incident = ANY(:incidents)",
-        may_count="p.closed_at > :as_of" if closings_are_known else "TRUE",
-        counts=question.moment.counts("c"),
-        columns=", ".join(
+    parts = {
+        "latest": _LATEST,
+        # Of a single one the index has the order of the answer, and none stands twice.
+        "in_one": "" if coordinates == 1 else "DISTINCT",
+        "in_field": "= :looked_at" if coordinates == 1 else "= ANY(:looked_at)",
+        "only": "TRUE" if wanted.incidents is None else "own.incident = ANY(:incidents)",
+        "may_count": _may_be_open(question) if wanted.state == "open" else "TRUE",
+        "counts": question.moment.counts("c"),
+        "columns": ", ".join(
             f"(array_agg({value} {_LATEST}) FILTER (WHERE c.{name} IS NOT NULL))[1] AS {name}"
             for name, value in columns
         ),
-        lists=", ".join(
+        "lists": ", ".join(
             f"ARRAY(SELECT json_array_elements_text(coalesce({name}, '[]'))) AS {name}"
             for name in _LISTS
         ),
+    }
+    by_fold = {"begun": "folded", "in_order": "", "within": _WITHIN.format(row="shaped", id="id")}
+    if wanted.state == "open" or wanted.incidents is not None:
+        return _FOLDED.format(opened_once="TRUE", **by_fold, **parts)
+    once = f"own.opened_once AND {_WITHIN.format(row='own', id='incident')}"
+    return _MERGED.format(
+        once=_FOLDED.format(
+            opened_once=once, begun="candidate", in_order=_IN_ORDER, within="TRUE", **parts
+        ),
+        variously=_FOLDED.format(opened_once="NOT own.opened_once", **by_fold, **parts),
     )
 
 
+def _may_be_open(question: Question) -> str:
+    """SQL: not closed by a word that counts; of an archive's moment that is not known here."""
+    match question.moment.known:
+        case Live():
+            return "own.closed_at > :as_of"
+        case Cut():
+            return (
+                "(own.closed_at > :as_of OR "
+                "own.closed_position >= (CAST(:cut AS bigint[]))[own.closed_slot + 1])"
+            )
+        case Archive():
+            return "TRUE"
+
+
 def _looked_at(scope: Scope, wanted: Wanted) -> list[str]:
-    """The places whose incidents are looked through; `TH` has every incident there is."""
+    """The coordinates whose incidents are looked through; `TH` has every incident there is."""
     if wanted.provinces is not None:
         return list(wanted.provinces)
-    if scope.nation or scope.ministries or scope.agendas:
-        return [NATION]
-    return sorted(scope.provinces)
+    if wanted.ministry is not None:
+        return [of_ministry(wanted.ministry)]
+    if wanted.agenda is not None:
+        return [of_agenda(wanted.agenda)]
+    if scope.nation:
+        return [NATION] if wanted.held is None else _coordinates(wanted.held)
+    return _coordinates(Field(scope.provinces, scope.ministries, scope.agendas))
+
+
+def _coordinates(field: Field) -> list[str]:
+    ministries, agendas = map(of_ministry, field.ministries), map(of_agenda, field.agendas)
+    return sorted((*field.provinces, *ministries, *agendas))
 
 
 @router.get("/v1/incidents", responses=read_responses(403), response_model=IncidentPage)

@@ -10,10 +10,12 @@ would encode for each listener and stop by signals, which are the process's.
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import asyncpg
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -23,13 +25,22 @@ from starlette.types import Message, Send
 from schemas.envelope import DECISIONS_SLOT, SLOTS
 from services.api.database import Connection, Pool, snapshot_of
 from services.api.places import Places
+from services.api.problems import forbidden
 from services.api.progress import Progress
 from services.api.reference import ReferenceCache, There, snapshot
 from services.domain.issuing import Circumstances
 from services.eventlog.connection import LOST, heed_cancellation
 from services.identity.identity import Identity
 from services.readmodels.moment import Live
-from services.readmodels.notices import Audience, Notice, Wanted, end_of, notices, structured
+from services.readmodels.notices import (
+    Audience,
+    Notice,
+    Wanted,
+    end_of,
+    names_in,
+    notices,
+    structured,
+)
 
 TICK_SECONDS = 0.05
 """What is decided within this time goes out together."""
@@ -121,17 +132,7 @@ class Group:
     reader: Identity
     wanted: Wanted
     position: int
-    audience: Audience | None = None
-    there: There | None = None
-    """What the audience was judged by: it is judged anew when that is another."""
     listeners: set[Listener] = field(default_factory=set)
-
-    def audience_at(self, there: There) -> Audience:
-        """What the reader sees by what there is now."""
-        if self.audience is None or self.there is not there:
-            self.there = there
-            self.audience = _audience(self.reader, there)
-        return self.audience
 
 
 class Streams:
@@ -153,6 +154,8 @@ class Streams:
         self._groups: dict[Key, Group] = {}
         self._joined = asyncio.Event()
         self._is_closed = False
+        self._audiences: tuple[There | None, dict[Identity, Audience]] = (None, {})
+        self._under_way: dict[object, asyncio.Task[Any]] = {}
 
     async def run(self) -> None:
         """Tell every group for ever; what is away comes back."""
@@ -170,6 +173,17 @@ class Streams:
             for listener in group.listeners:
                 listener.end()
 
+    async def admit(self, reader: Identity) -> int:
+        """The end of what there is, for a reader for whom directives are at all.
+
+        Raises:
+            Problem: 403.
+        """
+        there, end = await self._shared("end", self._end)
+        if self._audience(reader, there).reads.is_empty:
+            raise forbidden()
+        return end
+
     async def listen(
         self, reader: Identity, wanted: Wanted, position: int, *, refused: str | None = None
     ) -> AsyncGenerator[bytes]:
@@ -182,9 +196,10 @@ class Streams:
             yield self._reset(reader, position, refused)
         key = (reader, wanted)
         while True:
-            told, position, end = await self._read(key, position)
-            if told:
-                yield self._frame(reader, told)
+            read = partial(self._read, key, position)
+            missed, position, end = await self._shared((key, position), read)
+            if missed:
+                yield missed
                 continue
             # From this look at the group's place to the joining nothing awaits.
             group = self._groups.get(key)
@@ -214,24 +229,41 @@ class Streams:
         if not group.listeners:
             self._groups.pop((group.reader, group.wanted), None)
 
-    async def _read(self, key: Key, position: int) -> tuple[list[Notice], int, int]:
+    async def _shared[T](self, key: object, look: Callable[[], Coroutine[None, None, T]]) -> T:
+        """What `look` finds, for all who ask for the same meanwhile: a thousand streams that resume
+        at once are some dozens of questions."""
+        task: asyncio.Task[T] | None = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(look())
+            task.add_done_callback(partial(self._looked, key))
+        return await asyncio.shield(task)
+
+    def _looked(self, key: object, task: asyncio.Task[Any]) -> None:
+        del self._under_way[key]
+        # Whoever asked may have gone: then nobody else hears of what went wrong.
+        if not task.cancelled():
+            task.exception()
+
+    async def _end(self) -> tuple[There, int]:
+        async with snapshot_of(self._pool) as connection:
+            there, _ = await self._look(connection)
+            return there, await end_of(connection)
+
+    async def _read(self, key: Key, position: int) -> tuple[bytes, int, int]:
         """The next notices before the group's place, the position after them, and the end."""
+        reader, wanted = key
         async with snapshot_of(self._pool) as connection:
             there, _ = await self._look(connection)
             end = await end_of(connection)
             group = self._groups.get(key)
             upto = end if group is None else group.position
             if position >= upto:
-                return [], position, end
+                return b"", position, end
+            audience = self._audience(reader, there)
             told, following = await notices(
-                connection,
-                _audience(key[0], there),
-                key[1],
-                after=position,
-                upto=upto,
-                limit=_PAGE,
+                connection, audience, wanted, after=position, upto=upto, limit=_PAGE
             )
-            return told, following, end
+        return self._frame(reader, told), following, end
 
     async def _tell_all(self) -> None:
         """Tell every group what came, again and again, at most once a tick."""
@@ -250,29 +282,59 @@ class Streams:
         async with snapshot_of(self._pool) as connection:
             there, applied = await self._look(connection)
             end = await end_of(connection)
-            for group in list(self._groups.values()):
-                while group.position < end:
-                    await self._tell(connection, group, there, end)
+            behind = [group for group in self._groups.values() if group.position < end]
+            if behind:
+                first = min(group.position for group in behind)
+                names = await names_in(connection, after=first, upto=end)
+                for group in behind:
+                    await self._tell(
+                        connection, group, self._audience(group.reader, there), names, end
+                    )
         return applied
 
-    async def _tell(self, connection: Connection, group: Group, there: There, end: int) -> None:
-        told, following = await notices(
-            connection,
-            group.audience_at(there),
-            group.wanted,
-            after=group.position,
-            upto=end,
-            limit=_AT_ONCE,
-        )
-        # Nothing awaits from here on: who joins meanwhile joins behind all of it or none.
+    async def _tell(
+        self,
+        connection: Connection,
+        group: Group,
+        audience: Audience,
+        names: frozenset[str] | None,
+        end: int,
+    ) -> None:
+        """Tell the group's listeners everything before the end."""
+        if not audience.may_see(names):
+            group.position = end
+        while group.position < end:
+            told, following = await notices(
+                connection,
+                audience,
+                group.wanted,
+                after=group.position,
+                upto=end,
+                limit=_AT_ONCE,
+            )
+            self._hand(group, told, following)
+
+    def _hand(self, group: Group, told: Sequence[Notice], following: int) -> None:
+        """Nothing awaits here: who joins meanwhile joins behind all of it or none."""
         begun, group.position = group.position, following
+        if not told:
+            return
         frame = self._frame(group.reader, told)
         for listener in group.listeners:
-            if listener.since > begun:
-                own = [one for one in told if one.position >= listener.since]
-                _hand(listener, self._frame(group.reader, own))
-            else:
-                _hand(listener, frame)
+            if listener.since <= begun:
+                listener.hand(frame)
+            elif own := [one for one in told if one.position >= listener.since]:
+                listener.hand(self._frame(group.reader, own))
+
+    def _audience(self, reader: Identity, there: There) -> Audience:
+        """What the reader sees, judged once for as long as nothing begins or ends."""
+        if self._audiences[0] is not there:
+            self._audiences = there, {}
+        found = self._audiences[1].get(reader)
+        if found is None:
+            now = Circumstances(there.matrix, there.registry)
+            found = self._audiences[1][reader] = Audience(reader, now)
+        return found
 
     async def _look(self, connection: Connection) -> tuple[There, int]:
         """What there is now, and how many decisions were applied, as the transaction sees them."""
@@ -295,15 +357,6 @@ class Streams:
         """The reader cannot go on from where it was; it forgets the id that it had."""
         data = {"reason": refused, "next": self._places.seal(str(reader), position)}
         return format_sse_event(event="reset", data_str=json.dumps(data), id="")
-
-
-def _audience(reader: Identity, there: There) -> Audience:
-    return Audience(reader, Circumstances(there.matrix, there.registry))
-
-
-def _hand(listener: Listener, frame: bytes) -> None:
-    if frame:
-        listener.hand(frame)
 
 
 def _beyond(applied: int) -> list[int]:

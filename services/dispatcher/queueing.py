@@ -15,7 +15,14 @@ import asyncpg
 from schemas.ids import Realm
 from services.dispatcher.audiences import Audiences, stamp
 from services.domain.subscriptions import OVERTAKING, VOIDING, own_right
-from services.readmodels.notices import Audience, Notice, Wanted, notices, structured
+from services.readmodels.notices import (
+    Audience,
+    Notice,
+    Wanted,
+    names_in,
+    notices,
+    structured,
+)
 
 _AT_ONCE = 200
 """Subscriptions that one transaction locks."""
@@ -105,11 +112,15 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
         await connection.execute(_PLANNED)
         upto = await connection.fetchval(_UPTO)
         behind = await connection.fetch(_BEHIND, upto, _AT_ONCE) if upto else []
+        if not behind:
+            return 0
+        first = min(row["cursor"] for row in behind)
+        names = await names_in(connection, after=first, upto=upto)
         queued: list[Queued] = []
         cursors: dict[UUID, int] = {}
         for group, members in _groups(behind).items():
             audience = audiences.of(group.owner)
-            told, reached = await _told(connection, audience, group, upto)
+            told, reached = await _told(connection, audience, group, names, upto)
             queued += _rows(told, audience, members)
             cursors.update(dict.fromkeys(members, reached))
         await _write(connection, queued, now=now)
@@ -126,9 +137,14 @@ def _groups(behind: Sequence[asyncpg.Record]) -> dict[Group, list[UUID]]:
 
 
 async def _told(
-    connection: asyncpg.pool.PoolConnectionProxy, audience: Audience, group: Group, upto: int
+    connection: asyncpg.pool.PoolConnectionProxy,
+    audience: Audience,
+    group: Group,
+    names: frozenset[str] | None,
+    upto: int,
 ) -> tuple[list[Notice], int]:
-    if audience.reads.is_empty:
+    """What this group lacks; nobody is asked for whom none of it can be."""
+    if audience.reads.is_empty or not audience.may_see(names):
         return [], upto
     return await notices(
         connection, audience, group.wanted, after=group.cursor, upto=upto, limit=_PAGE

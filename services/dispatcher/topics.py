@@ -16,14 +16,22 @@ from asyncpg.pool import PoolConnectionProxy
 
 from schemas.envelope import OUT_PREFIX, to_headers
 from schemas.ids import CentreId, topic_of_centre
-from services.dispatcher.audiences import AudienceReader, Audiences
+from services.dispatcher.audiences import AudienceReader
 from services.dispatcher.delivered import Delivery, deliveries_of, state_delivered
 from services.eventlog.connection import LOST, KeptConnection, heed_cancellation
 from services.eventlog.log import Log, LogUnavailable, Message, size_of
 from services.eventlog.store import DecisionStore, StoreUnavailable
 from services.eventlog.transact import Contended
 from services.operation.logs import describe
-from services.readmodels.notices import Notice, Wanted, end_of, message_of, notices
+from services.readmodels.notices import (
+    Audience,
+    Notice,
+    Wanted,
+    end_of,
+    message_of,
+    names_in,
+    notices,
+)
 
 LOOK_SECONDS = 15.0
 """How often the log is asked for topics that were made meanwhile."""
@@ -121,9 +129,13 @@ class Topics:
         """
         audiences, end = await self._audiences.read(), await end_of(self._pool)
         claimed = await self._pool.fetch(_CLAIM, self._name, centres, end, _LEASE_SECONDS, _AT_ONCE)
+        first = min((one["next_position"] for one in claimed), default=end)
+        names = await names_in(self._pool, after=first, upto=end)
         found = await asyncio.gather(
             *(
-                self._send(audiences, CentreId(one["centre"]), one["next_position"], end)
+                self._send(audiences.of(one["centre"]), one["next_position"], end)
+                if audiences.of(one["centre"]).may_see(names)
+                else _passed(one["centre"], end)
                 for one in claimed
             )
         )
@@ -155,18 +167,16 @@ class Topics:
         except TimeoutError:
             return
 
-    async def _send(
-        self, audiences: Audiences, centre: CentreId, after: int, end: int
-    ) -> Filled | None:
+    async def _send(self, audience: Audience, after: int, end: int) -> Filled | None:
         """The topic has the next notices; None when Kafka did not acknowledge them."""
-        audience = audiences.of(centre)
         told, following = await notices(
             self._pool, audience, Wanted(), after=after, upto=end, limit=_PAGE
         )
         page = _page(told)
         if len(page) < len(told):
             following = page[-1][0].position + 1
-        topic = topic_of_centre(OUT_PREFIX, centre)
+        centre = str(audience.reader)
+        topic = topic_of_centre(OUT_PREFIX, CentreId(centre))
         try:
             if page:
                 messages = [message for _, message in page]
@@ -198,6 +208,11 @@ def kafka_message(notice: Notice) -> Message:
     """A notice in CloudEvents' binary mode, by its directive's key."""
     envelope, data = message_of(notice)
     return Message(notice.event.directive.encode(), data, to_headers(envelope))
+
+
+async def _passed(centre: str, end: int) -> Filled:
+    """Nothing up to the end is for the centre."""
+    return Filled(centre, end, set())
 
 
 def _page(told: Sequence[Notice]) -> list[tuple[Notice, Message]]:

@@ -6,55 +6,72 @@ from datetime import UTC, datetime
 from schemas.events.incident import IncidentClosed, IncidentOpened, IncidentUpdated
 from schemas.ids import NATION
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.incidents import CHANGES, METADATA, PLACES
+from services.readmodels.incidents import (
+    CHANGES,
+    COORDINATES,
+    METADATA,
+    of_agenda,
+    of_ministry,
+)
 
 _NOT_SAID = datetime.max.replace(tzinfo=UTC)
 
 # The incident's own row first: whoever holds it sees, in the statements after, every change that
 # others committed before. So the last to write always knows all that is written.
 _LOCK = """
-INSERT INTO {schema}.places AS place
-SELECT DISTINCT ON (realm, incident) realm, 'TH', incident, 'infinity'::timestamptz,
+INSERT INTO {schema}.coordinates AS own
+SELECT DISTINCT ON (realm, incident) realm, 'TH', incident, 'infinity'::timestamptz, TRUE,
        'infinity'::timestamptz
-FROM unnest($1::{schema}.places[]) ORDER BY realm, incident
-ON CONFLICT (realm, province, incident) DO UPDATE SET closed_at = place.closed_at
+FROM unnest($1::{schema}.coordinates[]) ORDER BY realm, incident
+ON CONFLICT (realm, coordinate, incident) DO UPDATE SET closed_at = own.closed_at
 """
 
 _ADD = """
-INSERT INTO {schema}.places
-SELECT DISTINCT realm, province, incident, 'infinity'::timestamptz, 'infinity'::timestamptz
-FROM unnest($1::{schema}.places[])
+INSERT INTO {schema}.coordinates
+SELECT DISTINCT realm, coordinate, incident, 'infinity'::timestamptz, TRUE,
+       'infinity'::timestamptz
+FROM unnest($1::{schema}.coordinates[])
 ON CONFLICT DO NOTHING
 """
 
 # Opened by the first word that says so, closed when the latest word on it is that it closed.
 # Withdrawn and corrected words are counted out only by who reads: here a word too many must keep
 # the incident in the filter, never drop it.
-_CLOSE = """
-UPDATE {schema}.places place SET opened_at = latest.opened_at, closed_at = latest.closed_at
-FROM (
-    SELECT touched.realm, touched.incident, coalesce((
-        SELECT min(c.time) FROM {schema}.changes c
+_FOLD = """
+WITH touched AS (
+    SELECT DISTINCT realm, incident FROM unnest($1::{schema}.coordinates[])
+), latest AS (
+    SELECT touched.realm, touched.incident, coalesce(opened.first, 'infinity') AS opened_at,
+           opened.first IS NOT DISTINCT FROM opened.last AS opened_once,
+           coalesce(closed.time, 'infinity') AS closed_at, closed.slot, closed.position
+    FROM touched
+    CROSS JOIN LATERAL (
+        SELECT min(c.time) AS first, max(c.time) AS last FROM {schema}.changes c
         WHERE c.realm = touched.realm AND c.incident = touched.incident AND c.change = 'opened'
-    ), 'infinity') AS opened_at, coalesce((
-        SELECT CASE WHEN bool_and(word.change = 'closed') THEN max(word.time) END
-        FROM (
-            SELECT c.change, c.time FROM {schema}.changes c
+    ) opened
+    LEFT JOIN LATERAL (
+        SELECT word.* FROM (
+            SELECT c.change, c.time, c.slot, c.position FROM {schema}.changes c
             WHERE c.realm = touched.realm AND c.incident = touched.incident
               AND c.change IN ('opened', 'closed')
-            ORDER BY c.time DESC, c.change = 'opened' DESC LIMIT 1
+            ORDER BY c.time DESC, c.change = 'opened' DESC, c.source, c.id LIMIT 1
         ) word
-        WHERE NOT EXISTS (
+        WHERE word.change = 'closed' AND NOT EXISTS (
             SELECT FROM {schema}.changes c
             JOIN {events}.versions v
               ON (v.root_slot, v.root_position) = (c.root_slot, c.root_position)
             WHERE c.realm = touched.realm AND c.incident = touched.incident
         )
-    ), 'infinity') AS closed_at
-    FROM (SELECT DISTINCT realm, incident FROM unnest($1::{schema}.places[])) touched
-) latest
-WHERE place.realm = latest.realm AND place.incident = latest.incident
-  AND (place.opened_at, place.closed_at) <> (latest.opened_at, latest.closed_at)
+    ) closed ON TRUE
+)
+UPDATE {schema}.coordinates own
+SET opened_at = latest.opened_at, opened_once = latest.opened_once, closed_at = latest.closed_at,
+    closed_slot = latest.slot, closed_position = latest.position
+FROM latest
+WHERE own.realm = latest.realm AND own.incident = latest.incident
+  AND (own.opened_at, own.opened_once, own.closed_at, own.closed_slot, own.closed_position)
+      IS DISTINCT FROM (latest.opened_at, latest.opened_once, latest.closed_at, latest.slot,
+                        latest.position)
 """
 
 
@@ -78,7 +95,7 @@ def project(fact: Fact) -> Iterator[Row]:
                 opened.lon,
                 None,
             )
-            yield from _places(fact, opened.incident, opened.provinces)
+            yield from _coordinates(fact, opened)
         case IncidentUpdated() as updated:
             yield fact.row(
                 CHANGES,
@@ -96,26 +113,40 @@ def project(fact: Fact) -> Iterator[Row]:
                 None,
                 updated.note,
             )
-            yield from _places(fact, updated.incident, updated.provinces or [])
+            yield from _coordinates(fact, updated)
         case IncidentClosed() as closed:
             yield fact.row(CHANGES, closed.incident, "closed", *[None] * 10, closed.reason)
-            yield from _places(fact, closed.incident, [])
+            yield _coordinate(fact, closed.incident, NATION)
         case _:
             return
 
 
-def _places(fact: Fact, incident: str, provinces: list[str]) -> Iterator[Row]:
-    for province in (NATION, *provinces):
-        yield PLACES, (fact.realm, province, incident, _NOT_SAID, _NOT_SAID)
+def _coordinates(fact: Fact, stated: IncidentOpened | IncidentUpdated) -> Iterator[Row]:
+    for one in (
+        NATION,
+        *(stated.provinces or ()),
+        *map(of_ministry, stated.ministries or ()),
+        *map(of_agenda, stated.agendas or ()),
+    ):
+        yield _coordinate(fact, stated.incident, one)
+
+
+def _coordinate(fact: Fact, incident: str, one: str) -> Row:
+    return COORDINATES, (fact.realm, one, incident, _NOT_SAID, True, _NOT_SAID, None, None)
 
 
 _REOPEN = """
-UPDATE {schema}.places place SET closed_at = 'infinity'
+UPDATE {schema}.coordinates own
+SET closed_at = 'infinity', closed_slot = NULL, closed_position = NULL
 FROM {schema}.changes c JOIN unnest($1::smallint[], $2::bigint[]) AS root (slot, position)
-  ON (c.slot, c.position) = (root.slot, root.position)
-WHERE place.realm = c.realm AND place.incident = c.incident
+  ON (c.root_slot, c.root_position) = (root.slot, root.position)
+WHERE own.realm = c.realm AND own.incident = c.incident
 """
 
 MODEL = ReadModel(
-    "incidents", METADATA, project, {"places": (_LOCK, _ADD, _CLOSE)}, on_versions=(_REOPEN,)
+    "incidents",
+    METADATA,
+    project,
+    {"coordinates": (_LOCK, _ADD, _FOLD)},
+    on_versions=(_REOPEN,),
 )

@@ -2,14 +2,18 @@
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
+    Boolean,
     Column,
     DateTime,
     Double,
     Index,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
+    text,
 )
 
 from services.readmodels.facts import fact_table
@@ -36,17 +40,33 @@ CHANGES = fact_table(
 )
 """`change` is `opened`, `updated` or `closed`; a null column is not stated by that change."""
 
-PLACES = Table(
-    "places",
+COORDINATES = Table(
+    "coordinates",
     METADATA,
     Column("realm", Text, nullable=False),
-    Column("province", Text, nullable=False),
+    Column("coordinate", Text, nullable=False),
     Column("incident", Text, nullable=False),
     Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("opened_once", Boolean, nullable=False),
     Column("closed_at", DateTime(timezone=True), nullable=False),
-    PrimaryKeyConstraint("realm", "province", "incident"),
-    Index("places_open", "realm", "province", "closed_at", "opened_at"),
+    Column("closed_slot", SmallInteger),
+    Column("closed_position", BigInteger),
+    PrimaryKeyConstraint("realm", "coordinate", "incident"),
+    Index("coordinates_open", "realm", "coordinate", "closed_at", "opened_at"),
+    Index("coordinates_opened", "realm", "coordinate", "opened_at", "incident"),
+    Index("coordinates_variously", "realm", "coordinate", postgresql_where=text("NOT opened_once")),
 )
-"""Every province an incident was ever said to be in (`TH` for all incidents, wherever), when it
-opened by the first word that says so, and when it closed as far as is known today; `infinity` for
-what was not said, or while it is open. A filter, never an answer."""
+"""Every coordinate an incident was ever said to have: `TH` all of them, provinces by their code,
+`ministry:ID`, `agenda:ID`. With the first moment that was ever stated for its opening, whether no
+other one was, and when it closed as far as is known today, by which word (slot and position);
+`infinity` for what was not said, or while it is open. A filter, never an answer."""
+
+
+def of_ministry(ministry: str) -> str:
+    """A ministry as a coordinate."""
+    return f"ministry:{ministry}"
+
+
+def of_agenda(agenda: str) -> str:
+    """An agenda as a coordinate."""
+    return f"agenda:{agenda}"

@@ -106,6 +106,22 @@ LEFT JOIN LATERAL (
 ORDER BY seen.position
 """
 
+# Everything by which anybody sees one of the steps; with drafts that rule nothing any more, and
+# whatever the realm: it may name too many, never too few.
+_NAMED = f"""
+SELECT array_agg(DISTINCT named.name) FROM (
+    SELECT DISTINCT s.realm, s.directive FROM directives.steps s
+    WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto
+) touched
+CROSS JOIN LATERAL (
+    SELECT unnest(ARRAY[a.addressee, concat_ws(':', a.dimension, a.target, a.power)]) AS name
+    FROM directives.authority a WHERE a.realm = touched.realm AND a.directive = touched.directive
+    UNION ALL
+    SELECT unnest(d.addressees || d.provinces || d.deputy || d.agenda) FROM directives.drafts d
+    WHERE d.realm = touched.realm AND d.directive = touched.directive
+) named
+"""
+
 # What was last stated of the directive's incident. A filter by what the reader does not see of it
 # would tell it.
 _LATEST = """(
@@ -148,6 +164,14 @@ class Audience:
         """Which incidents."""
         return scope_of(self.reader, self.now.matrix, self.now.registry)
 
+    def may_see(self, names: frozenset[str] | None) -> bool:
+        """Whether steps of these names can be for the reader at all; None names everybody."""
+        reads = self.reads
+        if names is None or reads.everything or reads.issued:
+            return True
+        by = (reads.own, reads.powers, reads.places, reads.agendas, reads.addressees)
+        return any(not names.isdisjoint(some) for some in by)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -178,6 +202,15 @@ async def end_of(connection: Asks[Any]) -> int:
     """The position up to which every step is in the read model, as this transaction sees it."""
     found: int = (await connection.fetch(_END))[0][0]
     return found
+
+
+async def names_in(connection: Asks[Any], *, after: int, upto: int) -> frozenset[str] | None:
+    """By which names anybody sees the steps from the one position to the other, so that those whom
+    none of them concerns need not be asked for; None when there are too many to say."""
+    if upto - after > _WINDOW:
+        return None
+    rows = await fetch(connection, _NAMED, {"after": after, "upto": upto})
+    return frozenset(rows[0][0] or ())
 
 
 async def notices(

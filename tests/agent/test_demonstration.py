@@ -8,16 +8,21 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.events import decode
+from schemas.events.directive import DirectiveDrafted, DirectiveIssued, DirectiveStep
 from schemas.events.order import Dimension
-from schemas.events.registry import CentreRegistered, ProvinceRegistered
+from schemas.events.registry import CentreRegistered, MinistryRegistered, ProvinceRegistered
 from schemas.ids import centre_of_source
 from services.agent import demo
 from services.agent.archive import events_of
-from services.domain import chain
+from services.domain import chain, directives
+from services.domain.addressees import spoken_for
+from services.domain.directives import Directive
 from services.domain.entitlement import Statement, check
+from services.domain.issuing import Circumstances, check_draft, mandate_of
 from services.domain.matrix import Matrix
 from services.domain.registry import Entry, Registry, registry_of, start_of
 from services.domain.validity import Validity
+from services.identity.identity import Identity
 
 ANDAMAN = ("TH-81", "TH-82", "TH-83", "TH-85", "TH-91", "TH-92")
 
@@ -37,6 +42,8 @@ def registry() -> Registry:
             entry = Entry("centre", model.centre, model.valid_from, model.valid_to, model)
         elif isinstance(model, ProvinceRegistered):
             entry = Entry("province", model.province, model.valid_from, model.valid_to, model)
+        elif isinstance(model, MinistryRegistered):
+            entry = Entry("ministry", model.ministry, model.valid_from, model.valid_to, model)
         else:
             continue
         entries.append(entry)
@@ -67,6 +74,8 @@ def test_every_event_is_one_its_centre_may_state() -> None:
     known = registry()
     for path in (*demo.tsunami_2004(), *demo.highway_floods()):
         for event in events_of(path):
+            if event["type"].startswith("directive."):
+                continue
             centre = centre_of_source(event["source"])
             assert centre is not None
             envelope = Envelope(
@@ -79,6 +88,43 @@ def test_every_event_is_one_its_centre_may_state() -> None:
             )
             body = decode(event["type"], json.dumps(event["data"]).encode())
             check(Statement(centre, envelope, body), known)
+
+
+def test_every_directive_of_the_tsunami_is_issued_and_answered_as_the_rules_have_it() -> None:
+    (path,) = (path for path in demo.tsunami_2004() if path.stem == "directives")
+    known, standing = registry(), dict[str, Directive]()
+    for event in events_of(path):
+        body = decode(event["type"], json.dumps(event["data"]).encode())
+        at, name = (
+            datetime.fromisoformat(event["time"]),
+            event["subject"].removeprefix("directives/"),
+        )
+        directive = standing.get(name, Directive())
+        now = Circumstances(Matrix(validity(), at), known)
+        match body:
+            case DirectiveDrafted():
+                check_draft(Identity.parse(body.drafted_by), body, now)
+                made = directives.draft(directive, body)
+            case DirectiveIssued():
+                assert directive.draft is not None
+                who = Identity.parse(body.issued_by)
+                mandate = mandate_of(who, directive.draft, now)
+                acting = directives.Actor(body.issued_by, frozenset({"issuer"}))
+                (issued,) = directives.issue(directive, acting, mandate, now=at)
+                assert isinstance(issued, DirectiveIssued)
+                numbered = [one.model_copy(update={"clause": None}) for one in issued.authority]
+                made = [issued.model_copy(update={"authority": numbered})]
+            case DirectiveStep():
+                own = spoken_for(Identity.parse(body.by), known, at.date())
+                acting = directives.Actor(body.by, frozenset({"addressee"}), own)
+                made = directives.step(directive, body, acting)
+            case other:
+                raise AssertionError(other.type)
+        assert made == [body]
+        standing[name] = directives.evolve(directive, body)
+    assert {name for name, one in standing.items() if "issued" not in one.standing.values()} == {
+        "tsunami-2004-reports"
+    }
 
 
 def test_on_the_tsunamis_day_one_made_up_deputy_holds_the_six_andaman_provinces() -> None:

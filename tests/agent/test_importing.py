@@ -490,7 +490,7 @@ async def test_the_demonstration_is_taken_over_whole(network: Network) -> None:
     start = Archive.of_files("demonstration", demo.loaded_at_start())
     report = await import_archive(network, start, clock=lambda: OPENED, report=lambda _done: None)
     assert (report.revision, report.refused, report.conflicts) == (1, [], [])
-    assert (report.facts, report.decisions, report.duplicates) == (83, 753, 0)
+    assert (report.facts, report.decisions, report.duplicates) == (85, 772, 0)
     # Two ministers share one command in the order's own words: kept, and said.
     assert [remark.reason.split(" (")[0] for remark in report.flagged] == [
         "order 167/2567 gives function opm.onwr"

@@ -11,6 +11,7 @@ from tests.api.subscribing import id_of
 
 SINCE = "2024-09-01T12:02:30+07:00"
 UNASKED = {
+    ("get", "/v1/directives/stream"): "it has no end",
     ("post", "/v1/session"): "its answer is the asker's own token",
     ("delete", "/v1/session"): "it has no answer",
 }

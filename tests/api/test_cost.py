@@ -59,9 +59,17 @@ NOW_QUERIES = [
     "/v1/alerts",
     "/v1/centres",
     "/v1/deputies/a/changes",
+    "/v1/incidents?state=any&limit=5",
+    "/v1/incidents?state=closed&limit=5",
+    "/v1/incidents?state=any&limit=5&deputy=a",
 ]
 OF_A_PLACE = [
-    ("/v1/incidents?state=any", "/v1/incidents?state=any&province=TH-82"),
+    ("/v1/incidents", "/v1/incidents?province=TH-82"),
+    # Whole lists, as pages of equal length hold incidents of unequal histories.
+    (
+        "/v1/incidents?state=any&from=2024-09-01",
+        "/v1/incidents?state=any&from=2024-09-01&province=TH-82",
+    ),
     ("/v1/alerts", "/v1/alerts?province=TH-82"),
     ("/v1/centres", None),
     ("/v1/indicators", None),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.envelope import DECISIONS_SLOT
+from services.api.database import transaction_for
 from services.api.places import Places
 from services.eventlog.authority import STREAM
 from services.eventlog.position import Position, PositionTokens
@@ -106,6 +107,16 @@ async def test_authority_is_that_of_the_moment_of_reading(country: Country) -> N
         B: [(id_, "acknowledged")],
         POC: [(id_, "acknowledged")],
     }
+
+
+async def test_the_gateway_s_role_has_the_place_of_the_reader_it_names_alone(
+    country: Country,
+) -> None:
+    assert await commit(country, POC, None) == 204
+    async with transaction_for(country.gateway.resources.pool, POC) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM outward.feeds") == 1
+    async with transaction_for(country.gateway.resources.pool, MOC) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM outward.feeds") == 0
 
 
 async def test_filters_narrow_what_is_read(country: Country) -> None:

@@ -133,7 +133,7 @@ async def open_system(database: Database, home: Path, *, log_url: str) -> AsyncI
         network = await parts.network()
         rest = create_app(gateway, checks=door.checks, routers=[door_pages(door.endpoint)])
         place = resources.enter_context(listen("127.0.0.1", 0))
-        answers = partial(serve, DoorFirst(door.endpoint, rest), place)
+        answers = partial(serve, DoorFirst(door.endpoint, rest), place, on_stop=gateway.stop)
         works = {**works, **door.works, **gateway.works, "answers": answers}
         address = f"http://127.0.0.1:{place.getsockname()[1]}"
         client = httpx.AsyncClient(base_url=address, timeout=60)

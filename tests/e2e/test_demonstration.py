@@ -62,6 +62,16 @@ async def test_the_tsunamis_numbers_are_right_at_every_hour_and_as_they_were_kno
     assert wrong == []
 
 
+async def test_phang_nga_alone_owes_its_answer_until_the_next_morning(system: System) -> None:
+    async def unanswered(hour: str) -> list[str]:
+        found = await system.ask("/v1/directives/tsunami-2004-reports", as_of=hour)
+        return [one["addressee"] for one in found["addressees"] if one["state"] == "issued"]
+
+    assert len(await unanswered("2004-12-26T11:20:00+07:00")) == 6
+    assert await unanswered("2004-12-26T13:00:00+07:00") == ["TH-82"]
+    assert await unanswered("2004-12-27T08:00:00+07:00") == []
+
+
 async def test_what_changed_between_two_reports_of_the_tsunami_and_what_was_corrected(
     system: System,
 ) -> None:

@@ -136,7 +136,9 @@ async def _forget(network: Network) -> None:
 
 async def _tables(pool: asyncpg.Pool) -> dict[str, list[tuple[Any, ...]]]:
     """Every table's rows, by what they say: where an event lies in the log is left out."""
-    places = {"slot", "position", "root_slot", "root_position"}
+    places = {
+        "slot", "position", "root_slot", "root_position", "closed_slot", "closed_position",
+    }  # fmt: skip
     tables: dict[str, list[tuple[Any, ...]]] = {}
     for metadata in ALL.values():
         for table in metadata.sorted_tables:

@@ -13,7 +13,7 @@ def registry() -> Path:
 
 def tsunami_2004() -> tuple[Path, ...]:
     """The files of the tsunami of December 2004, in the order to load them."""
-    return _named("tsunami_2004", "timeline", "counts", "affected_areas")
+    return _named("tsunami_2004", "timeline", "counts", "affected_areas", "directives")
 
 
 def highway_floods() -> tuple[Path, ...]:
