@@ -5,6 +5,12 @@ from typing import cast
 from pydantic_core import to_json
 
 from schemas.events.alert import AlertIssued
+from schemas.events.clocks import (
+    ClocksSet,
+    DirectiveEscalated,
+    DirectiveOverdue,
+    DirectiveReminded,
+)
 from schemas.events.complaint import ComplaintsCounted
 from schemas.events.directive import (
     DirectiveAcknowledged,
@@ -84,6 +90,7 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     SigningRequired,
     InspectorRegistered,
     PrecedenceSet,
+    ClocksSet,
     DeputyRegistered,
     TenureRegistered,
     OrderIssued,
@@ -107,6 +114,9 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     DirectiveReversed,
     DirectiveTakenOver,
     DirectiveSuperseded,
+    DirectiveReminded,
+    DirectiveOverdue,
+    DirectiveEscalated,
     EventSealed,
     NetworkOpened,
     ArchiveImported,

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.events.clocks import Clock
 from schemas.events.model import Count, EventModel, Key, Moment, Name, Province, Text
 from schemas.events.order import Dimension, Power
 
@@ -110,6 +111,8 @@ class DirectiveIssued(EventModel):
     """The order that makes a substitute, or an acting Prime Minister, of who issued it."""
     authority: Annotated[list[Authority], Field(min_length=1, max_length=5_000)]
     """One entry or more for every addressee."""
+    clocks: Annotated[list[Clock], Field(max_length=2)] = []
+    """What every addressee owes, by when. None: what the draft says is due, and nothing follows."""
 
 
 class DirectiveStep(EventModel):
@@ -176,6 +179,8 @@ class DirectiveReturned(DirectiveStep):
     type: ClassVar[str] = "directive.returned.v1"
 
     reason: Text
+    clock: Clock | None = None
+    """By when the report is owed anew; None where no clock runs."""
 
 
 class DirectiveActStopped(DirectiveStep):

@@ -14,7 +14,7 @@ from services.api.bodies import Body
 from services.api.deciding import Sent, token_after
 from services.api.problems import KEY_USED
 from services.api.reading import Resources, registry_now
-from services.domain import directives, issuing, policies
+from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
 from services.domain.directives import DECIDER, Actor, Directive, DirectiveUnknown, IllegalStep
 from services.domain.issuing import Circumstances
@@ -131,7 +131,8 @@ class Deciding:
                 # The draft was written anew between the look at its ground and this look at it.
                 raise Contended(self.stream)
             policies.check_ground(grounds[named], named, at=self.now)
-        return directives.issue(directive, actor, mandate, now=self.now)
+        policy = self.registry.clocks(day_of(self.now)) or clocks.DEFAULT
+        return directives.issue(directive, actor, mandate, now=self.now, policy=policy)
 
     def _actor(self, directive: Directive, addressee: str | None, there: Circumstances) -> Actor:
         """As what the sender acts.

@@ -14,7 +14,9 @@ _FOLDED = """
 WITH shaped AS (
     SELECT first.directive AS id, first.position AS begun, draft.deputy, draft.kind,
            draft.classification, draft.addressees AS named, draft.provinces, draft.agenda,
-           draft.acknowledge_by, draft.report_by, draft.body::text AS draft, draft.drafted_at,
+           coalesce(issue.acknowledge_by, draft.acknowledge_by) AS acknowledge_by,
+           coalesce(issue.report_by, draft.report_by) AS report_by,
+           draft.body::text AS draft, draft.drafted_at,
            coalesce(whole.leads_to, 'draft') AS state, issue.issued_at, issue.issue, told.*
     FROM directives.drafts first
     CROSS JOIN LATERAL (
@@ -28,23 +30,20 @@ WITH shaped AS (
         ORDER BY s.position DESC LIMIT 1
     ) whole ON TRUE
     LEFT JOIN LATERAL (
-        SELECT s.time AS issued_at, s.body::text AS issue FROM directives.steps s
+        SELECT s.time AS issued_at, s.acknowledge_by, s.report_by, s.body::text AS issue
+        FROM directives.steps s
         WHERE s.directive = first.directive AND s.step = 'issued' AND {step_counts}
         ORDER BY s.position DESC LIMIT 1
     ) issue ON TRUE
     CROSS JOIN LATERAL (
         SELECT coalesce(json_agg(json_build_object('addressee', one.addressee, 'state', one.state,
-                   'since', one.since, 'overdue', one.overdue) ORDER BY one.nth), '[]')::text
-                   AS addressees,
+                   'since', one.since, 'due_at', one.due_at, 'overdue', one.overdue,
+                   'escalated_to', one.escalated_to) ORDER BY one.nth), '[]')::text AS addressees,
                coalesce(bool_or(one.overdue), FALSE) AS overdue
         FROM (
-            SELECT given.addressee, given.nth, coalesce(last.leads_to, 'issued') AS state,
-                   coalesce(last.time, given.time) AS since,
-                   coalesce(whole.leads_to IN ('open', 'taken_over') AND (
-                       (draft.acknowledge_by < :as_of
-                        AND coalesce(last.leads_to, 'issued') = ANY(:unanswered))
-                       OR (draft.report_by < :as_of AND draft.kind <> 'advice'
-                           AND coalesce(last.leads_to, 'issued') = ANY(:owing))), FALSE) AS overdue
+            SELECT given.addressee, given.nth, stands.state,
+                   coalesce(last.time, given.time) AS since, due.due_at,
+                   coalesce(due.due_at < :as_of, FALSE) AS overdue, up.escalated_to
             FROM (
                 SELECT a.addressee, min(a.nth) AS nth, min(a.time) AS time
                 FROM directives.authority a
@@ -56,6 +55,33 @@ WITH shaped AS (
                   AND {step_counts}
                 ORDER BY s.position DESC LIMIT 1
             ) last ON TRUE
+            LEFT JOIN LATERAL (
+                SELECT s.report_by FROM directives.steps s
+                WHERE s.directive = first.directive AND s.addressee = given.addressee
+                  AND s.report_by IS NOT NULL AND {step_counts}
+                ORDER BY s.position DESC LIMIT 1
+            ) anew ON TRUE
+            CROSS JOIN LATERAL (
+                SELECT coalesce(last.leads_to, 'issued') AS state,
+                       coalesce(issue.acknowledge_by, draft.acknowledge_by) AS acknowledge_by,
+                       coalesce(anew.report_by, issue.report_by, draft.report_by) AS report_by
+            ) stands
+            LEFT JOIN LATERAL (
+                SELECT least(
+                    CASE WHEN stands.state = ANY(:unanswered) THEN stands.acknowledge_by END,
+                    CASE WHEN stands.state = ANY(:owing) AND draft.kind <> 'advice'
+                         THEN stands.report_by END) AS due_at
+                WHERE whole.leads_to IN ('open', 'taken_over')
+            ) due ON TRUE
+            LEFT JOIN LATERAL (
+                SELECT t.office AS escalated_to FROM directives.stated t
+                WHERE t.directive = first.directive AND t.addressee = given.addressee
+                  AND t.step = 'escalated' AND whole.leads_to = 'open' AND {stated_counts}
+                  AND CASE t.owes WHEN 'acknowledgement' THEN
+                      t.due_at = stands.acknowledge_by AND stands.state = ANY(:unanswered)
+                      ELSE t.due_at = stands.report_by AND stands.state = ANY(:owing) END
+                ORDER BY t.level DESC LIMIT 1
+            ) up ON TRUE
         ) one
         WHERE :all_sides OR one.addressee = ANY(:addressees)
     ) told
@@ -95,10 +121,12 @@ SELECT * FROM (
     WHERE s.directive = :directive AND {step_counts}
       AND {sees_step}
     UNION ALL
+    SELECT t.position, t.time, t.step, t.addressee, t.body::text FROM directives.stated t
+    WHERE t.directive = :directive AND {stated_counts} AND {sees_stated}
+    UNION ALL
     SELECT u.position, u.time, 'undeliverable', u.addressee, u.body::text
     FROM directives.undeliverable u
-    WHERE u.directive = :directive AND {undeliverable_counts}
-      AND {sees_undeliverable}
+    WHERE u.directive = :directive AND {undeliverable_counts} AND {sees_undeliverable}
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -140,9 +168,11 @@ def counted(sql: str, question: Question, **named: str) -> str:
         draft_counts=counts("d"),
         step_counts=counts("s"),
         authority_counts=counts("a"),
+        stated_counts=counts("t"),
         undeliverable_counts=counts("u"),
         sees=sees("shaped", question.moment),
         sees_step=sees_step("s"),
+        sees_stated=sees_step("t"),
         sees_undeliverable=sees_step("u"),
         **named,
     )

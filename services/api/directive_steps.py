@@ -32,7 +32,7 @@ from services.api.directing import Deciding, DirectiveState
 from services.api.directives import DirectivePath
 from services.api.problems import documented
 from services.api.reading import Asker, Opened, Resources
-from services.domain import directives
+from services.domain import deadlines, directives
 from services.domain.directives import Actor, Directive, DirectiveIdTaken
 from services.domain.issuing import addressee_named
 from services.identity.identity import Identity
@@ -250,7 +250,8 @@ def _step(posted: Posted) -> Callable[..., Awaitable[DirectiveState]]:
             addressee = addressee_named(body.addressee, directive, actor)
             who = {"directive": sending.id, "by": actor.identity, "order": actor.order}
             taken = posted.makes(**{**said, **who, "addressee": addressee})
-            return directives.step(directive, taken, actor)
+            timed = deadlines.timed(directive, taken, now=deciding.now)
+            return directives.step(directive, timed, actor)
 
         return await deciding.take(decide, addressee=body.addressee)
 

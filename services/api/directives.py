@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from schemas.events.clocks import Office, Owed
 from schemas.events.directive import (
     Attachment,
     Capacity,
@@ -33,8 +34,7 @@ from services.readmodels.readership import parameters
 router = APIRouter(tags=["directives"])
 
 _FROM_DRAFT = ("deputy", "kind", "title_th", "title_en", "classification", "incident", "agenda",
-               "provinces", "drafted_by", "acknowledge_by", "report_by",
-               "illustrative")  # fmt: skip
+               "provinces", "drafted_by", "illustrative")  # fmt: skip
 
 DirectivePath = Annotated[str, Path(alias="id", max_length=128, examples=["evacuate-coast"])]
 
@@ -55,8 +55,12 @@ class Addressed(Body):
     addressee: str
     state: Standing
     since: When
+    due_at: When | None
+    """By when it owes what it owes first; null when it owes nothing, or nobody said by when."""
     overdue: bool
-    """The answer, or the report, was due by `as_of` and is not there."""
+    """The acknowledgement, or the report, was due before `as_of` and is not there."""
+    escalated_to: Office | None
+    """With whom the overdue lies by now; null while it lies with the addressee."""
     authority: list[Cited]
 
 
@@ -81,6 +85,7 @@ class DirectiveItem(Body):
     capacity: Capacity | None
     acting_for: str | None
     acknowledge_by: When | None
+    """As the draft states it; once issued, also where it follows from the policy of that day."""
     report_by: When | None
     illustrative: bool
     """No source states it: it stands in for the demonstration."""
@@ -109,7 +114,8 @@ class Event(Body):
 
     time: When
     event: str
-    """`drafted`, `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`."""
+    """`drafted`, `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`; of the
+    clocks `reminded`, `overdue`, `escalated`."""
     addressee: str | None
     by: str | None
     """Null where it follows of itself."""
@@ -120,6 +126,9 @@ class Event(Body):
     """The reason, the report or the note."""
     attachments: list[Attachment]
     superseded_by: str | None
+    owes: Owed | None
+    """Of `reminded`, `overdue` and `escalated`: what is not there."""
+    escalated_to: Office | None
 
 
 class HistoryPage(Page[Event]):
@@ -142,7 +151,7 @@ async def list_directives(
     kind: DirectiveKind | None = None,
     state: Phase | None = None,
     overdue: Annotated[
-        bool | None, Query(description="An answer or a report was due by `as_of`.")
+        bool | None, Query(description="An acknowledgement or a report was due before `as_of`.")
     ] = None,
 ) -> Response:
     """Directives that the reader may see, as they stand at the moment, the last begun first.
@@ -257,10 +266,16 @@ def _item(row: Row, cited: dict[tuple[str, str], list[Cited]]) -> dict[str, Any]
         "issued_at": row.issued_at,
         "capacity": issue and issue.capacity,
         "acting_for": issue and issue.acting_for,
+        "acknowledge_by": row.acknowledge_by,
+        "report_by": row.report_by,
         "overdue": row.overdue,
         "addressees": [
             Addressed(
-                **{**one, "since": datetime.fromisoformat(one["since"])},
+                **{
+                    **one,
+                    "since": datetime.fromisoformat(one["since"]),
+                    "due_at": one["due_at"] and datetime.fromisoformat(one["due_at"]),
+                },
                 authority=cited.get((row.id, one["addressee"]), []),
             )
             for one in told
@@ -281,4 +296,6 @@ def _event(row: Row) -> Event:
         text=said.note,
         attachments=body.get("attachments", []),
         superseded_by=said.superseded_by,
+        owes=body.get("owes"),
+        escalated_to=body.get("to"),
     )

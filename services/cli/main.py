@@ -62,7 +62,7 @@ def projections() -> None:
 
 @app.command()
 def timers() -> None:
-    """สิ่งที่เกิดเพราะเวลาผ่านไป · What happens because time has passed: silence."""
+    """สิ่งที่เกิดเพราะเวลาผ่านไป · What happens because time has passed: silence, deadlines."""
     from services.operation.process import launch
     from services.timers.process import run
 

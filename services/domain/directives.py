@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from schemas.events.clocks import Clock, ClocksSet, DirectiveDue
 from schemas.events.directive import (
     Authority,
     Capacity,
     DirectiveClosed,
     DirectiveDrafted,
     DirectiveIssued,
+    DirectiveReturned,
     DirectiveReversed,
     DirectiveStep,
     DirectiveSuperseded,
@@ -24,6 +26,7 @@ from schemas.events.directive import (
     DirectiveWithdrawn,
 )
 from schemas.events.model import EventModel
+from services.domain.clocks import DEFAULT, clocks_of
 from services.domain.decider import Decider
 from services.domain.rejected import Rejected
 from services.domain.steps import DONE, RUNNING, STEPS, Phase, Role, Rule, Standing
@@ -40,6 +43,12 @@ class Directive:
     authority: tuple[Authority, ...] = ()
     """What it was issued by, for each addressee."""
     superseded_by: str | None = None
+    clocks: tuple[Clock, ...] = ()
+    """What every addressee owes; none where nothing follows when time runs out."""
+    renewed: Mapping[str, Clock] = field(default_factory=dict)
+    """Of each addressee whose report was returned, by when it owes the next one."""
+    stated: Mapping[str, frozenset[DirectiveDue]] = field(default_factory=dict)
+    """Of each addressee, what its clocks have come to. No standing follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +147,12 @@ def evolve(directive: Directive, event: EventModel) -> Directive:
         case DirectiveDrafted():
             return Directive("draft", event)
         case DirectiveIssued():
-            given = tuple(event.authority)
-            issued: Mapping[str, Standing] = {one.addressee: "issued" for one in given}
-            return replace(directive, phase="open", standing=issued, authority=given)
+            return _issued(directive, event)
         case DirectiveStep():
-            moved = {**directive.standing, event.addressee: STEPS[type(event)].to}
-            return replace(directive, standing=moved)
+            return _moved(directive, event)
+        case DirectiveDue(addressee=addressee):
+            stated = directive.stated.get(addressee, frozenset()) | {event}
+            return replace(directive, stated={**directive.stated, addressee: stated})
         case DirectiveTakenOver():
             return replace(directive, phase="taken_over")
         case DirectiveClosed():
@@ -157,6 +166,25 @@ def evolve(directive: Directive, event: EventModel) -> Directive:
             return replace(directive, phase="superseded", superseded_by=by)
         case _:
             return directive
+
+
+def _issued(directive: Directive, event: DirectiveIssued) -> Directive:
+    given = tuple(event.authority)
+    return replace(
+        directive,
+        phase="open",
+        standing={one.addressee: "issued" for one in given},
+        authority=given,
+        clocks=tuple(event.clocks),
+    )
+
+
+def _moved(directive: Directive, taken: DirectiveStep) -> Directive:
+    standing = {**directive.standing, taken.addressee: STEPS[type(taken)].to}
+    if not isinstance(taken, DirectiveReturned) or taken.clock is None:
+        return replace(directive, standing=standing)
+    renewed = {**directive.renewed, taken.addressee: taken.clock}
+    return replace(directive, standing=standing, renewed=renewed)
 
 
 DECIDER = Decider("directives", Directive(), evolve)
@@ -182,6 +210,7 @@ def issue(
     mandate: Mandate,
     *,
     now: datetime,
+    policy: ClocksSet = DEFAULT,
 ) -> list[EventModel]:
     """The draft rules from now on, by the mandate. Only the Prime Minister needs no other's draft.
 
@@ -202,6 +231,7 @@ def issue(
             acting_for=mandate.acting_for,
             acting_by=mandate.acting_by,
             authority=list(mandate.authority),
+            clocks=list(clocks_of(written, mandate.capacity, policy, now=now)),
         )
     ]
 

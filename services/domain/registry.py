@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from functools import cache, cached_property
 
+from schemas.events.clocks import ClocksSet
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
 from schemas.events.policy import PolicyRegistered, PolicyRevoked
@@ -42,6 +43,7 @@ MODELS: dict[str, type[EventModel]] = {
     "signing": SigningRequired,
     "inspector": InspectorRegistered,
     "precedence": PrecedenceSet,
+    "clocks": ClocksSet,
     "deputy": DeputyRegistered,
     "tenure": TenureRegistered,
     "policy": PolicyRegistered,
@@ -53,6 +55,9 @@ MODELS: dict[str, type[EventModel]] = {
 
 FIGURES = "figures"
 """The entry under which the precedence of sources stands."""
+
+CLOCKS = "directives"
+"""The entry under which the clocks of directives stand."""
 
 OPENING = "opening"
 """The entry under which the network's opening stands."""
@@ -133,6 +138,10 @@ class Registry:
     def precedence(self, day: date) -> PrecedenceSet | None:
         """Whose figure was shown on that day when sources contradicted each other."""
         return self.at(PrecedenceSet, FIGURES, day)
+
+    def clocks(self, day: date) -> ClocksSet | None:
+        """The clocks that directives issued on that day had; None as long as none were set."""
+        return self.at(ClocksSet, CLOCKS, day)
 
     @property
     def opened_at(self) -> datetime | None:

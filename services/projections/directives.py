@@ -1,12 +1,14 @@
-"""Directives to rows: drafts, steps, and the authority that each issue cites."""
+"""Directives to rows: drafts, steps, clocks, and the authority that each issue cites."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from schemas.events import EventModel
+from schemas.events.clocks import Clock, DirectiveDue, DirectiveEscalated
 from schemas.events.directive import (
     DirectiveClosed,
     DirectiveDrafted,
     DirectiveIssued,
+    DirectiveReturned,
     DirectiveReversed,
     DirectiveStep,
     DirectiveSuperseded,
@@ -14,10 +16,19 @@ from schemas.events.directive import (
     DirectiveUndeliverable,
     DirectiveWithdrawn,
 )
+from services.domain.clocks import alarms
 from services.domain.steps import STEPS as LEADING
-from services.domain.steps import Phase
+from services.domain.steps import Phase, Standing
 from services.projections.fact import Fact, ReadModel, Row
-from services.readmodels.directives import AUTHORITY, DRAFTS, METADATA, STEPS, UNDELIVERABLE
+from services.readmodels.directives import (
+    ALARMS,
+    AUTHORITY,
+    DRAFTS,
+    METADATA,
+    STATED,
+    STEPS,
+    UNDELIVERABLE,
+)
 
 _PHASES: dict[type[EventModel], Phase] = {
     DirectiveIssued: "open",
@@ -36,12 +47,13 @@ def project(fact: Fact) -> Iterator[Row]:
         case DirectiveDrafted() as written:
             yield _draft(fact, written)
         case DirectiveIssued() as issued:
-            yield _whole(fact, issued.directive)
+            yield _whole(fact, issued.directive, issued.clocks)
             yield from _authority(fact, issued)
+            yield from _alarms(fact, issued.directive, None, issued.clocks)
         case DirectiveStep() as step:
-            leads_to = LEADING[type(step)].to
-            verb, body = _verb(step), step.model_dump_json()
-            yield fact.row(STEPS, step.directive, verb, step.addressee, leads_to, body)
+            yield from _step(fact, step)
+        case DirectiveDue() as due:
+            yield _stated(fact, due)
         case DirectiveUndeliverable() as told:
             body = told.model_dump_json()
             yield fact.row(UNDELIVERABLE, told.directive, told.addressee, body)
@@ -73,10 +85,57 @@ def _draft(fact: Fact, written: DirectiveDrafted) -> Row:
     )
 
 
-def _whole(fact: Fact, directive: str) -> Row:
-    event = fact.event
-    body = event.model_dump_json()
-    return fact.row(STEPS, directive, _verb(event), None, _PHASES[type(event)], body)
+def _whole(fact: Fact, directive: str, clocks: Sequence[Clock] = ()) -> Row:
+    leads_to = _PHASES[type(fact.event)]
+    return _leading(fact, directive, None, leads_to, clocks)
+
+
+def _step(fact: Fact, step: DirectiveStep) -> Iterator[Row]:
+    armed = [step.clock] if isinstance(step, DirectiveReturned) and step.clock else []
+    leads_to = LEADING[type(step)].to
+    yield _leading(fact, step.directive, step.addressee, leads_to, armed)
+    yield from _alarms(fact, step.directive, step.addressee, armed)
+
+
+def _leading(
+    fact: Fact,
+    directive: str,
+    addressee: str | None,
+    leads_to: Phase | Standing,
+    clocks: Sequence[Clock],
+) -> Row:
+    due = {one.owes == "acknowledgement": one.ends for one in clocks}
+    verb, body = _verb(fact.event), fact.event.model_dump_json()
+    return fact.row(
+        STEPS, directive, verb, addressee, leads_to, due.get(True), due.get(False), body
+    )
+
+
+def _alarms(
+    fact: Fact, directive: str, addressee: str | None, clocks: Sequence[Clock]
+) -> Iterator[Row]:
+    """None of an archive: what it tells is over."""
+    if fact.archive_revision is not None:
+        return
+    falling = [(clock, alarm) for clock in clocks for alarm in alarms(clock)]
+    for nth, (clock, alarm) in enumerate(falling):
+        due = clock.owes, clock.ends, alarm.step, alarm.level, alarm.falls_at
+        yield fact.row(ALARMS, nth, directive, addressee, *due)
+
+
+def _stated(fact: Fact, due: DirectiveDue) -> Row:
+    level, to = (due.level, due.to) if isinstance(due, DirectiveEscalated) else (0, None)
+    return fact.row(
+        STATED,
+        due.directive,
+        due.addressee,
+        due.owes,
+        due.due_at,
+        _verb(due),
+        level,
+        to,
+        due.model_dump_json(),
+    )
 
 
 def _authority(fact: Fact, issued: DirectiveIssued) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
+from schemas.events.clocks import ClocksSet
 from schemas.events.model import EventModel
 from schemas.events.order import DeputyRegistered, TenureRegistered
 from schemas.events.policy import PolicyRegistered, PolicyRevoked
@@ -18,7 +19,7 @@ from schemas.events.registry import (
     RegionRegistered,
 )
 from schemas.events.signing import KeyRegistered, SigningRequired
-from services.domain.registry import FIGURES, OPENING, subject_of
+from services.domain.registry import CLOCKS, FIGURES, OPENING, subject_of
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.registry import ENTRIES, METADATA
 
@@ -61,6 +62,8 @@ def _entry(event: EventModel) -> str | None:
             return entry
         case PrecedenceSet():
             return FIGURES
+        case ClocksSet():
+            return CLOCKS
         case NetworkOpened():
             return OPENING
         case ArchiveImported(revision=revision):

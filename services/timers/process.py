@@ -15,6 +15,7 @@ from services.operation.metrics import Metrics
 from services.operation.process import Work, persist, run_until_stopped
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
+from services.timers.deadlines import DeadlineTimer
 from services.timers.silence import SilenceTimer
 
 POOL_SIZE = 8
@@ -34,8 +35,13 @@ async def run(settings: Settings) -> None:
 
 def works(pool: asyncpg.Pool) -> dict[str, Work]:
     """What the process does, for one that does more beside it. The pool is of `kamkap_timers`."""
+    timers: dict[str, type[SilenceTimer | DeadlineTimer]] = {
+        "silence": SilenceTimer,
+        "deadlines": DeadlineTimer,
+    }
     return {
-        "silence": partial(persist, partial(_keep_silence, pool), name="silence", through=_AWAY)
+        name: partial(persist, partial(_keep, timer, pool), name=name, through=_AWAY)
+        for name, timer in timers.items()
     }
 
 
@@ -48,9 +54,9 @@ async def check_database(pool: asyncpg.Pool) -> None:
     await pool.fetchval("SELECT next_position FROM projections.progress WHERE slot = 0")
 
 
-async def _keep_silence(pool: asyncpg.Pool) -> None:
+async def _keep(timer: type[SilenceTimer | DeadlineTimer], pool: asyncpg.Pool) -> None:
     store = DecisionStore(pool)
     try:
-        await SilenceTimer(pool, store).run()
+        await timer(pool, store).run()
     finally:
         await asyncio.shield(store.close())

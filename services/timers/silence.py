@@ -7,7 +7,7 @@ ran. A handful of statements a scan, however many centres there are.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid5
@@ -31,13 +31,9 @@ from services.timers.hearing import (
     returned_at,
     step_after,
 )
+from services.timers.stating import AT_ONCE, NOT_THERE_YET, POLL_SECONDS, SOURCE, all_of
 
-SOURCE = "/network/timers"
-POLL_SECONDS = 1.0
-
-_AT_ONCE = 64
 _NAMES = UUID("9b0c7a52-5e0f-5d0e-8a44-1f4f0a6f5d3e")
-_NOT_THERE_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 logger = structlog.get_logger()
 
@@ -78,7 +74,7 @@ class SilenceTimer:
             if tick is None or tick.number == self._scanned:
                 return None
             made = await self._judge(tick)
-        except _NOT_THERE_YET:
+        except NOT_THERE_YET:
             # The projections have not made their tables yet: nobody can be registered.
             return None
         # Only now: a scan that was cut off is done again.
@@ -107,7 +103,7 @@ class SilenceTimer:
 
     async def _state(self, due: Sequence[Armed]) -> list[EventModel]:
         made: list[EventModel] = []
-        places = asyncio.Semaphore(_AT_ONCE)
+        places = asyncio.Semaphore(AT_ONCE)
         by_centre: dict[str, list[Armed]] = {}
         for armed in due:
             by_centre.setdefault(armed.centre, []).append(armed)
@@ -117,7 +113,7 @@ class SilenceTimer:
                 for armed in changes:
                     made.extend(await self._decide(armed))
 
-        await _all(in_order(changes) for changes in by_centre.values())
+        await all_of(in_order(changes) for changes in by_centre.values())
         return made
 
     async def _decide(self, armed: Armed) -> Sequence[EventModel]:
@@ -141,11 +137,3 @@ def _envelope(armed: Armed, event: EventModel, _version: int) -> Envelope:
         time=armed.time,
         subject=f"centres/{armed.centre}",
     )
-
-
-async def _all(works: Iterable[Awaitable[None]]) -> None:
-    """Every one of them is done; what failed is raised once all have ended."""
-    results = await asyncio.gather(*works, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

@@ -213,6 +213,14 @@ def directives(here: Happening) -> None:
             issue = {"directive": said["directive"], "issued_by": f"deputy:{deputy}",
                      "capacity": "holder", "authority": given}  # fmt: skip
             here.decisions.append(event("directive.issued.v1", issue, **by, id=name()))
+            here.decisions += [overdue(said["directive"], one) for one in to]
+
+
+def overdue(directive: Json, addressee: str) -> tuple[Envelope, bytes]:
+    """What a timer states of an addressee: it went up."""
+    due = {"directive": directive, "addressee": addressee, "owes": "report", "level": 1,
+           "to": "pmoc", "since": "2024-08-01T00:00Z", "due_at": "2024-08-02T00:00Z"}  # fmt: skip
+    return event("directive.escalated.v1", due, source="/network/timers", id=name())
 
 
 def set_aside(here: Happening) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from schemas.events import EventModel, decode
 from schemas.events.directive import Authority, DirectiveDrafted, DirectiveStep
-from services.domain import directives
+from services.domain import deadlines, directives
 from services.domain.directives import DECIDER, Actor, Directive, Mandate
 from services.domain.rejected import Rejected
 from services.embedded.postgres import EmbeddedPostgres
@@ -419,6 +419,81 @@ async def test_a_past_moment_shows_what_stood_then(country: Country) -> None:
     assert (await country.ask(path, **pair))["state"] == "open"
 
 
+async def test_what_states_no_time_is_due_by_the_policy_of_the_day(shared: Country) -> None:
+    id_ = await issued(shared, "unstated", PHUKET)
+    await published(shared)
+    detail = await shared.ask(f"/v1/directives/{id_}")
+    day = timedelta(days=1)
+    assert moment(detail["acknowledge_by"]) == shared.now + day
+    assert moment(detail["report_by"]) == shared.now + 3 * day
+    assert moment(detail["addressees"][0]["due_at"]) == shared.now + day
+    for hours, is_overdue in ((24, False), (25, True)):
+        then = (shared.now + timedelta(hours=hours)).isoformat()
+        found = await seen(shared, PM, as_of=then, overdue="true", addressee=PHUKET)
+        assert (id_ in found) is is_overdue
+
+
+async def test_a_policy_rules_what_is_issued_from_its_day_on(country: Country) -> None:
+    before = await issued(country, "before", PHUKET)
+    policy = {"acknowledge_seconds": 600, "report_seconds": 3600, "reminder_percent": 50,
+              "level_seconds": 600, "levels": ["pm"], "valid_from": "2024-09-02"}  # fmt: skip
+    await country.network.decide("registry", registered("clocks.set.v1", **policy))
+    await published(country)
+    same_day = await issued(country, "same-day", PHUKET)
+    country.now += timedelta(days=1)
+    after = await issued(country, "after", PHUKET)
+    await published(country)
+    allowed = {
+        one["id"]: moment(one["acknowledge_by"]) - moment(one["issued_at"])
+        for one in (await country.ask("/v1/directives"))["items"]
+    }
+    day = timedelta(days=1)
+    assert allowed == {before: day, same_day: day, after: timedelta(minutes=10)}
+
+
+async def test_a_report_that_is_returned_is_due_anew(country: Country) -> None:
+    id_ = await issued(country, "anew", PHUKET)
+    await step(country, id_, "acknowledge", POC)
+    await step(country, id_, "report", POC, report="x")
+    country.now += timedelta(days=5)
+    await step(country, id_, "return", A, reason="x")
+    await published(country)
+    (to,) = (await country.ask(f"/v1/directives/{id_}"))["addressees"]
+    assert (moment(to["due_at"]), to["overdue"]) == (country.now + timedelta(days=3), False)
+
+
+async def test_what_is_overdue_shows_with_whom_it_lies_and_its_history_who_was_told(
+    country: Country,
+) -> None:
+    id_ = await issued(country, "up", PHUKET, "moi", kind="report")
+    await step(country, id_, "acknowledge", POC)
+    country.now += timedelta(days=4, hours=1)
+    for one, fell_at in deadlines.fallen(await folded(country, id_), now=country.now).items():
+        minutes = (fell_at - NOON) / timedelta(minutes=1)
+        notice = event(one.type, one.model_dump(mode="json"), minutes=minutes)
+        await country.network.decide(DECIDER.stream(id_), notice)
+    await published(country)
+    lies = {
+        one["addressee"]: (one["overdue"], one["escalated_to"])
+        for one in (await country.ask(f"/v1/directives/{id_}"))["addressees"]
+    }
+    assert lies == {PHUKET: (True, "secretariat"), "moi": (True, "pmoc")}
+    history = await country.ask(f"/v1/directives/{id_}/history", POC)
+    assert [(one["event"], one["owes"], one["escalated_to"]) for one in history["items"][-2:]] == [
+        ("overdue", "report", None),
+        ("escalated", "report", "secretariat"),
+    ]
+    assert {one["addressee"] for one in history["items"]} == {None, PHUKET}
+    await step(country, id_, "report", POC, report="x")
+    await published(country)
+    (to,) = (await country.ask(f"/v1/directives/{id_}", POC))["addressees"]
+    assert (to["overdue"], to["escalated_to"], to["due_at"]) == (False, None, None)
+
+
+def moment(stated: str) -> datetime:
+    return datetime.fromisoformat(stated)
+
+
 # The read model against the decider.
 
 STEPS = {
@@ -440,8 +515,12 @@ def walked(id_: str, chance: Random) -> list[EventModel]:
     if chance.random() < 0.1:
         return life
     mandate = Mandate("prime_minister", [Authority(addressee=one) for one in (PHUKET, "moi")])
-    life += directives.issue(DECIDER.fold(life), ALL, mandate, now=NOON)
+    now = NOON - timedelta(days=10)
+    life += directives.issue(DECIDER.fold(life), ALL, mandate, now=now)
     for _ in range(chance.randrange(40)):
+        now += timedelta(hours=chance.randrange(30))
+        if chance.random() < 0.5:
+            life += deadlines.fallen(DECIDER.fold(life), now=now)
         name, to = chance.choice(sorted(STEPS)), chance.choice([PHUKET, "moi"])
         made = {"directive": id_, "addressee": to, "by": "x", **STEPS[name]}
         taken = decode(f"directive.{name}.v1", json.dumps(made).encode())
@@ -451,8 +530,24 @@ def walked(id_: str, chance: Random) -> list[EventModel]:
             if chance.random() < 0.02:
                 life += chance.choice(endings)(DECIDER.fold(life), ALL, reason="x")
             else:
-                life += directives.step(DECIDER.fold(life), taken, ALL)
+                fold = DECIDER.fold(life)
+                timed = deadlines.timed(fold, taken, now=now)
+                life += directives.step(fold, timed, ALL)
     return life
+
+
+def clocks_told(items: Json) -> Json:
+    """By when each addressee owes what it owes first, and with whom that lies."""
+    return {
+        (one["id"], to["addressee"]): (to["due_at"] and moment(to["due_at"]), to["escalated_to"])
+        for one in items
+        for to in one["addressees"]
+        if one["state"] != "taken_over"
+    }
+
+
+def due_at(directive: Directive, addressee: str) -> datetime | None:
+    return min((clock.ends for clock in deadlines.owed(directive, addressee)), default=None)
 
 
 async def test_the_read_model_says_what_the_decider_folds(country: Country) -> None:
@@ -468,4 +563,10 @@ async def test_the_read_model_says_what_the_decider_folds(country: Country) -> N
     }
     folds = {id_: DECIDER.fold(life) for id_, life in lives.items()}
     assert told == {id_: (fold.phase, dict(fold.standing)) for id_, fold in folds.items()}
+    assert clocks_told(answer["items"]) == {
+        (id_, to): (due_at(fold, to), deadlines.escalated_to(fold, to))
+        for id_, fold in folds.items()
+        for to in fold.standing
+        if fold.phase != "taken_over"
+    }
     assert {"draft", "open", "closed", "taken_over"} <= {fold.phase for fold in folds.values()}

@@ -115,7 +115,8 @@ def _number(schema: Schema) -> st.SearchStrategy[float]:
 
 def _array(schema: Schema) -> st.SearchStrategy[list[Any]]:
     least = schema.get("minItems", 0)
-    return st.lists(_values(schema["items"]), min_size=least, max_size=least + 3)
+    most = min(least + 3, schema.get("maxItems", least + 3))
+    return st.lists(_values(schema["items"]), min_size=least, max_size=most)
 
 
 def _object(schema: Schema) -> st.SearchStrategy[Data]:

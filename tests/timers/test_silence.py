@@ -9,7 +9,8 @@ import pytest
 from services.eventlog.store import DecisionStore, StoredEvent
 from services.projections.rebuild import Rebuild
 from services.projections.schemas import ALL
-from services.timers.silence import SOURCE, Scan, SilenceTimer
+from services.timers.silence import Scan, SilenceTimer
+from services.timers.stating import SOURCE
 from tests.database import Database
 from tests.projections.network import PHANG_NGA
 from tests.timers.watch import BEGIN, INTERVAL, Watch, at, open_watch
