@@ -15,6 +15,7 @@ from services.api import (
     away,
     centres,
     changes,
+    deliveries,
     deputies,
     directive_steps,
     directives,
@@ -75,6 +76,7 @@ ROUTERS = (
     directives.router,
     directive_steps.router,
     subscriptions.router,
+    deliveries.router,
     archive.router,
     quarantine.router,
 )

@@ -7,9 +7,8 @@ and no fact: the answers are for now, whatever the pair.
 import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Path, Request
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -31,7 +30,7 @@ from services.domain.endpoints import MAX_URL, check_url
 from services.domain.issuing import Circumstances
 from services.domain.matrix import matrix_at
 from services.domain.readership import readership_of
-from services.domain.subscriptions import TEST, check_active, check_number
+from services.domain.subscriptions import check_number
 from services.identity.identity import Identity
 from services.identity.signing import SECRET_BYTES, Signing, SigningSecret
 from services.operation.problems import Problem
@@ -98,35 +97,6 @@ UPDATE outward.subscriptions SET cursor = least(cursor, coalesce(
     (SELECT ends[65] FROM eventlog.ticks WHERE time <= :since ORDER BY time DESC LIMIT 1), 0))
 WHERE id = :id
 """
-# One that waits already is the test that is asked for.
-_TEST = """
-INSERT INTO outward.deliveries (subscription, position, event, change, body, queued_at, next_at)
-SELECT CAST(:id AS uuid), least(coalesce(min(position), 0), 0) - 1, CAST(:event AS text),
-       CAST(:change AS text), CAST(:body AS bytea), CAST(:now AS timestamptz), :now
-FROM outward.deliveries WHERE subscription = :id
-HAVING NOT coalesce(bool_or(change = :change AND state = 'waiting'), FALSE)
-"""
-_LISTED = """
-SELECT d.position, d.event, d.directive, d.change, d.state, d.queued_at,
-       CASE WHEN d.state = 'waiting' THEN d.next_at END AS next_attempt_at, attempts.told
-FROM outward.deliveries d
-CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(json_build_object(
-               'at', a.at, 'status', a.status, 'said', a.said,
-               'duration_ms', round(extract(epoch FROM a.ended_at - a.at) * 1000)::int
-           ) ORDER BY a.number), '[]')::text AS told
-    FROM outward.attempts a
-    WHERE a.subscription = d.subscription AND a.position = d.position
-) attempts
-WHERE d.subscription = :id
-"""
-_TIMELINE = f"""
-{_LISTED} AND (CAST(:last_at AS timestamptz) IS NULL
-               OR (d.queued_at, d.position) < (:last_at, CAST(:last AS bigint)))
-ORDER BY d.queued_at DESC, d.position DESC LIMIT :limit
-"""
-_WAITING_TEST = f"{_LISTED} AND d.change = :change ORDER BY d.position LIMIT 1"
-
 _EXAMPLE: JsonDict = {
     "url": "https://hooks.moi.example/kamkap",
     "filter": {"provinces": ["TH-83", "TH-82"], "kinds": ["order", "suspension"]},
@@ -207,40 +177,6 @@ class SubscriptionPage(Page[Subscription]):
     """The asker's own subscriptions, by id."""
 
 
-class Attempt(Body):
-    """One attempt to deliver."""
-
-    at: When
-    status: int | None
-    """Null where nothing was answered."""
-    duration_ms: int | None
-    """Null while it is under way; it stays so where the sender was cut off."""
-    said: str | None
-    """The beginning of what came back in one line, or why nothing did."""
-
-
-class Delivery(Body):
-    """One notice on its way."""
-
-    event: str
-    """Its `webhook-id`, the same at every attempt and for ever."""
-    directive: str | None
-    """Null of a test."""
-    change: str
-    """What is told: `issued`, `acknowledged`, …, `test`."""
-    state: Literal["waiting", "delivered", "superseded", "withheld", "undeliverable"]
-    """`superseded`: its directive has ended, and that is told instead. `withheld`: the subscriber
-    may not see it any more."""
-    queued_at: When
-    next_attempt_at: When | None
-    """While it waits; it may wait longer for what is told before it."""
-    attempts: list[Attempt]
-
-
-class DeliveryPage(Page[Delivery]):
-    """What was told or is to be, the last queued first."""
-
-
 @router.post(
     "/v1/subscriptions",
     status_code=201,
@@ -265,7 +201,7 @@ async def subscribe(
         is_new = await _add(connection, sent, body, now=now)
         if is_new:
             await _add_secret(connection, UUID(sent.id), secret, resources, now=now)
-        row = await _one(connection, UUID(sent.id), now=now)
+        row = await own_one(connection, UUID(sent.id), now=now)
     if row.digest != sent.digest:
         raise Problem(KEY_USED)
     return NewSubscription(**_told(row), secret=secret.shown if is_new else None)
@@ -292,11 +228,13 @@ async def list_subscriptions(request: Request, listed: Listed) -> Response:
 @router.get("/v1/subscriptions/{id}", responses=read_responses(404), response_model=Subscription)
 async def get_subscription(request: Request, question: Asked, id_: SubscriptionPath) -> Response:
     """One of the asker's own subscriptions."""
-    row = await _one(question.connection, id_, now=question.resources.clock())
+    row = await own_one(question.connection, id_, now=question.resources.clock())
     return answer(request, question, Subscription(**_told(row)))
 
 
-@router.delete("/v1/subscriptions/{id}", status_code=204, responses=documented(401, 404, 503))
+@router.delete(
+    "/v1/subscriptions/{id}", status_code=204, responses=documented(400, 401, 403, 404, 503)
+)
 async def unsubscribe(id_: SubscriptionPath, asker: Asker, resources: Opened) -> None:
     """Nothing more is sent there, and nothing is kept of it."""
     async with transaction_for(resources.pool, str(asker)) as connection:
@@ -308,44 +246,25 @@ async def unsubscribe(id_: SubscriptionPath, asker: Asker, resources: Opened) ->
     "/v1/subscriptions/{id}/secret",
     status_code=201,
     response_model=NewSubscription,
-    responses=documented(401, 404, 503),
+    responses=documented(400, 401, 403, 404, 503),
 )
 async def rotate_secret(id_: SubscriptionPath, asker: Asker, resources: Opened) -> NewSubscription:
     """Another secret signs from now on, and the one before beside it for a day."""
     now = resources.clock()
     async with transaction_for(resources.pool, str(asker)) as connection:
-        row = await _one(connection, id_, now=now)
+        row = await own_one(connection, id_, now=now)
         secret = SigningSecret(row.signing, secrets.token_bytes(SECRET_BYTES))
         await fetch(connection, _END_OTHERS, {"id": id_, "until": now + OVERLAP, "now": now})
         await _add_secret(connection, id_, secret, resources, now=now)
-        row = await _one(connection, id_, now=now)
+        row = await own_one(connection, id_, now=now)
     return NewSubscription(**_told(row), secret=secret.shown)
-
-
-@router.post(
-    "/v1/subscriptions/{id}/test",
-    status_code=202,
-    response_model=Delivery,
-    responses=documented(401, 404, 409, 503),
-)
-async def send_test(id_: SubscriptionPath, asker: Asker, resources: Opened) -> Delivery:
-    """A test event is sent there; one that still waits is the one that is asked for."""
-    now, event = resources.clock(), str(uuid4())
-    async with transaction_for(resources.pool, str(asker)) as connection:
-        row = await _one(connection, id_, now=now)
-        check_active(is_disabled=row.disabled_at is not None)
-        body = _test_event(id_, event, realm=row.realm, now=now)
-        named = {"id": id_, "event": event, "body": body, "now": now, "change": TEST}
-        await fetch(connection, _TEST, named)
-        (waiting,) = await fetch(connection, _WAITING_TEST, {"id": id_, "change": TEST})
-    return _delivery(waiting)
 
 
 @router.post(
     "/v1/subscriptions/{id}/replay",
     status_code=202,
     response_model=Subscription,
-    responses=documented(401, 404, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 413, 422, 503),
     openapi_extra=request_body(ReplayBody),
 )
 async def replay_subscription(
@@ -360,35 +279,13 @@ async def replay_subscription(
     "/v1/subscriptions/{id}/enable",
     status_code=202,
     response_model=Subscription,
-    responses=documented(401, 404, 503),
+    responses=documented(400, 401, 403, 404, 503),
 )
 async def enable_subscription(
     id_: SubscriptionPath, asker: Asker, resources: Opened
 ) -> Subscription:
     """A disabled subscription begins again, with what it missed."""
     return await _changed(id_, asker, resources, _ENABLE)
-
-
-@router.get(
-    "/v1/subscriptions/{id}/deliveries",
-    responses=read_responses(404),
-    response_model=DeliveryPage,
-)
-async def list_deliveries(request: Request, listed: Listed, id_: SubscriptionPath) -> Response:
-    """What was told there or is to be, with every attempt: when, what came back, how long it took.
-
-    An attempt without an end was cut off, or is under way.
-    """
-    question = listed.question
-    await _one(question.connection, id_, now=question.resources.clock())
-    last_at, last = _last_delivery(listed)
-    rows = await question.rows(
-        _TIMELINE, id=id_, last_at=last_at, last=last, limit=listed.limit + 1
-    )
-    page = rows[: listed.limit]
-    key = [page[-1].queued_at.isoformat(), page[-1].position] if len(rows) > len(page) else None
-    body = DeliveryPage(items=[_delivery(row) for row in page])
-    return answer_page(request, listed, body, key)
 
 
 async def _require_reader(identity: Identity, resources: Resources) -> None:
@@ -440,7 +337,7 @@ async def _add_secret(
     await fetch(connection, _SIGN_WITH, named)
 
 
-async def _one(connection: Connection, id_: UUID, *, now: datetime) -> Row:
+async def own_one(connection: Connection, id_: UUID, *, now: datetime) -> Row:
     """The reader's own: row security gives no other.
 
     Raises:
@@ -457,26 +354,10 @@ async def _changed(
 ) -> Subscription:
     now = resources.clock()
     async with transaction_for(resources.pool, str(asker)) as connection:
-        await _one(connection, id_, now=now)
+        await own_one(connection, id_, now=now)
         await fetch(connection, sql, {"id": id_, "now": now, **named})
-        row = await _one(connection, id_, now=now)
+        row = await own_one(connection, id_, now=now)
     return Subscription(**_told(row))
-
-
-def _test_event(id_: UUID, event: str, *, realm: str, now: datetime) -> bytes:
-    """A CloudEvent of no directive, and of no type that is ever in the log."""
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": event,
-            "source": f"/subscriptions/{id_}",
-            "type": "subscription.tested.v1",
-            "time": now,
-            "datacontenttype": "application/json",
-            "realm": realm,
-            "data": {"subscription": str(id_)},
-        }
-    )
 
 
 def _told(row: Row) -> dict[str, Any]:
@@ -487,34 +368,11 @@ def _told(row: Row) -> dict[str, Any]:
     return {**{name: row[name] for name in same}, "filter": filter_, "state": state}
 
 
-def _delivery(row: Row) -> Delivery:
-    attempts = msgspec.json.decode(row.told)
-    return Delivery(
-        event=row.event,
-        directive=row.directive,
-        change=row.change,
-        state=row.state,
-        queued_at=row.queued_at,
-        next_attempt_at=row.next_attempt_at,
-        attempts=[Attempt(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in attempts],
-    )
-
-
 def _last_id(listed: Listing) -> UUID | None:
     match listed.last:
         case None:
             return None
         case [str(id_)]:
             return UUID(id_)
-        case _:
-            raise Problem(BAD_CURSOR)
-
-
-def _last_delivery(listed: Listing) -> tuple[datetime | None, int | None]:
-    match listed.last:
-        case None:
-            return None, None
-        case [str(at), int(position)]:
-            return datetime.fromisoformat(at), position
         case _:
             raise Problem(BAD_CURSOR)

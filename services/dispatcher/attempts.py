@@ -192,18 +192,7 @@ async def settle(pool: asyncpg.Pool, outcomes: Sequence[Outcome]) -> None:
                 [one.ended_at for one in given_up],
                 [one.verdict.disables for one in given_up],
             )
-        await connection.execute(
-            _SETTLE,
-            subscriptions,
-            [one.due.position for one in outcomes],
-            [one.due.number for one in outcomes],
-            [one.ended_at for one in outcomes],
-            [one.answer.status for one in outcomes],
-            [one.answer.said for one in outcomes],
-            states,
-            [one.verdict.next_at for one in outcomes],
-            [one.due.leased_until for one in outcomes],
-        )
+        await connection.execute(_SETTLE, *map(list, zip(*map(_row, outcomes), strict=True)))
         if back := [row["id"] for row in turned if not row["failing"]]:
             await connection.execute(_HASTEN, back, max(one.ended_at for one in outcomes))
         if given_up:
@@ -216,3 +205,19 @@ async def withhold(pool: asyncpg.Pool, due: Due) -> None:
     Raises: what asyncpg raises; the lease runs out then.
     """
     await pool.execute(_WITHHOLD, due.subscription, due.position, due.number)
+
+
+def _row(one: Outcome) -> tuple[object, ...]:
+    """The columns of `_SETTLE`."""
+    due, answer, verdict = one.due, one.answer, one.verdict
+    return (
+        due.subscription,
+        due.position,
+        due.number,
+        one.ended_at,
+        answer.status,
+        answer.said,
+        verdict.is_now,
+        verdict.next_at,
+        due.leased_until,
+    )

@@ -383,3 +383,18 @@ async def test_the_same_bytes_go_out_at_every_attempt(hooks: Hooks, receiver: Re
     first, second = receiver.received[:2]
     assert json.dumps(first) == json.dumps(second)
     assert first["data"]["state"] == "open"
+
+
+async def test_a_secret_that_cannot_be_opened_stops_nobody_else(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    broken = await hooks.subscribe(PM, receiver)
+    receiver.secrets.clear()
+    await hooks.country.network.pool.execute("UPDATE outward.secrets SET sealed = sealed || 'x'")
+    await hooks.subscribe(PM, receiver)
+    await issued(hooks.country, "sealed", PHUKET)
+    assert await hooks.catch_up() == 2
+    assert receiver.changes == [("sealed", "issued")]
+    (delivery,) = await hooks.timeline(broken, PM)
+    assert (delivery["state"], delivery["attempts"][0]["said"]) == (
+        "waiting", "its secret cannot be opened")  # fmt: skip
