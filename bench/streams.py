@@ -1,11 +1,13 @@
 """Streams: from the commit of a decision to what a listener has received; a storm that resumes."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench import country
 from bench.measuring import Row, load, percentile, until
@@ -77,7 +79,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
         await _draft(network, directives)
         listeners = [Listener(f"governor:{provinces[nth % SCOPES]}") for nth in range(LISTENERS)]
         opened = await _open(network, gateway.port, listeners)
-        half = len(directives) // 2
+        half, used = len(directives) // 2, _cpu_seconds(gateway.pid)
         committed = await _issue(network, directives[:half])
         await _received(listeners, directives[:half])
         waited = [
@@ -86,14 +88,16 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             for id_, times in listener.received.items()
             for at in times
         ]
+        used = _cpu_seconds(gateway.pid) - used
         for percent, bound in BOUNDS_MS.items():
             seen = percentile(waited, percent)
             yield Row(
                 f"stream, commit to received p{percent}", EMBEDDED, seen, bound, bound / seen,
                 f"≤ {bound:g} ms", "ms",
                 f"{LISTENERS} listeners in {SCOPES} scopes, {RATE} events/s for "
-                f"{size.open_seconds} s, {len(waited)} receipts, none lost, none twice; gateway, "
-                f"projections, relay, sender and listeners on the same machine; load {load()}",
+                f"{size.open_seconds} s, {len(waited)} receipts, none lost, none twice; the "
+                f"gateway used {used:.1f} s of a core; it, projections, relay, sender and "
+                f"listeners on the same machine; load {load()}",
             )  # fmt: skip
         await _close(opened)
         await _issue(network, directives[half:])
@@ -107,6 +111,12 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
             f"events behind in all; load {load()}",
         )  # fmt: skip
         await _close(opened)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What the process has used of a core since it began."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 async def _open(network: Network, port: int, listeners: list[Listener]) -> list[asyncio.Task[None]]:

@@ -49,7 +49,8 @@ class DirectiveNotice(EventModel):
     """Its place among the notices of this directive that the reader is sent, the issue being 1: a
     reader that has a later one can drop this."""
     change: Word
-    """What happened: `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`."""
+    """What happened: `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`; what
+    fell due: `reminded`, `overdue`, `escalated`."""
     addressee: Key | None = None
     """Whose step it was, or towards whom; None of the whole."""
     state: Word
@@ -63,6 +64,10 @@ class DirectiveNotice(EventModel):
     note: Text | None = None
     """The reason, the report or the note."""
     superseded_by: Key | None = None
+    owes: Word | None = None
+    """What fell due."""
+    escalated_to: Word | None = None
+    """To which office."""
     attachments: Annotated[list[Attachment], Field(max_length=50)] = []
     """Of the directive when it was issued, of the report when there was one."""
     text: NoticeText | None = None

@@ -296,6 +296,6 @@ def _event(row: Row) -> Event:
         text=said.note,
         attachments=body.get("attachments", []),
         superseded_by=said.superseded_by,
-        owes=body.get("owes"),
-        escalated_to=body.get("to"),
+        owes=said.owes,
+        escalated_to=said.escalated_to,
     )

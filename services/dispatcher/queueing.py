@@ -37,8 +37,9 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
 """
 # Up to behind the last step: decisions about other things move nobody's cursor.
 _UPTO = """
-SELECT least(projections.complete_until('directives'), (
-    SELECT position + 1 FROM directives.steps WHERE slot = 64 ORDER BY position DESC LIMIT 1))
+SELECT least(projections.complete_until('directives'), 1 + greatest(
+    (SELECT position FROM directives.steps WHERE slot = 64 ORDER BY position DESC LIMIT 1),
+    (SELECT position FROM directives.stated WHERE slot = 64 ORDER BY position DESC LIMIT 1)))
 """
 _BEHIND = """
 SELECT id, owner, realm, filter::text AS filter, cursor FROM outward.subscriptions

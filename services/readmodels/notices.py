@@ -1,9 +1,9 @@
 """Notices: what travels outward of each directive, in the order of the decisions, scope and all.
 
-Every step of a directive from its issue on is one, and nothing else is: what the table
-`directives.steps` holds is told, and drafts are told to nobody. Who reads on goes by the position
-of the decision. A step that the read model could not apply yet stops everybody before it, because
-who has passed a position never looks there again.
+Every step of a directive from its issue on is one, and all that timers stated of it: what the
+tables `directives.steps` and `directives.stated` hold. Drafts are told to nobody. Who reads on goes
+by the position of the decision. A step that the read model could not apply yet stops everybody
+before it, because who has passed a position never looks there again.
 """
 
 import json
@@ -38,22 +38,30 @@ _END = "SELECT projections.complete_until('directives')"
 # The first row says how far was looked, also when nothing of it is for the reader.
 _NOTICES = f"""
 WITH looked AS MATERIALIZED (
-    SELECT s.position, s.directive AS id, s.step, s.addressee, s.time, s.id AS event, s.body
-    FROM directives.steps s
-    WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto AND {{counts_s}}
-    ORDER BY s.position LIMIT :looked
+    SELECT * FROM (
+        (SELECT s.position, s.directive AS id, s.step, s.addressee, s.time, s.id AS event, s.body
+         FROM directives.steps s
+         WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto
+           AND {{counts_s}} ORDER BY s.position LIMIT :looked)
+        UNION ALL
+        (SELECT t.position, t.directive, t.step, t.addressee, t.time, t.id, t.body
+         FROM directives.stated t
+         WHERE t.slot = {DECISIONS_SLOT} AND t.position >= :after AND t.position < :upto
+           AND {{counts_t}} ORDER BY t.position LIMIT :looked)
+    ) happened
+    ORDER BY position LIMIT :looked
 ), seen AS MATERIALIZED (
     SELECT shaped.* FROM (
         SELECT looked.*, draft.body AS draft, draft.deputy, draft.kind, draft.classification,
                draft.addressees AS named, draft.provinces, draft.agenda,
                draft.body->>'incident' AS incident, issue.time AS issued_at,
-               issue.position AS issued_position,
+               issue.position AS issued_position, issue.acknowledge_by, issue.report_by,
                CASE WHEN :all_sides THEN draft.addressees ELSE ARRAY(
                    SELECT one FROM unnest(draft.addressees) one WHERE one = ANY(:addressees)
                ) END AS told
         FROM looked
         CROSS JOIN LATERAL (
-            SELECT s.position, s.time FROM directives.steps s
+            SELECT s.position, s.time, s.acknowledge_by, s.report_by FROM directives.steps s
             WHERE s.directive = looked.id AND s.addressee IS NULL AND s.step = 'issued'
               AND s.position <= looked.position AND {{counts_s}}
             ORDER BY s.position LIMIT 1
@@ -80,8 +88,8 @@ WITH looked AS MATERIALIZED (
     ORDER BY position LIMIT :limit
 )
 SELECT span.steps, span.last, seen.position, seen.id, seen.step, seen.addressee, seen.time,
-       seen.event, seen.told, seen.body::text AS body, seen.draft::text AS draft, state.state,
-       standing.standing, counted.number
+       seen.event, seen.told, seen.acknowledge_by, seen.report_by, seen.body::text AS body,
+       seen.draft::text AS draft, state.state, standing.standing, counted.number
 FROM (SELECT count(*) AS steps, max(position) AS last FROM looked) span
 LEFT JOIN seen ON TRUE
 LEFT JOIN LATERAL (
@@ -99,9 +107,14 @@ LEFT JOIN LATERAL (
     WHERE whose.addressee IS NOT NULL
 ) standing ON TRUE
 LEFT JOIN LATERAL (
-    SELECT count(*) AS number FROM directives.steps s
-    WHERE s.directive = seen.id AND s.position BETWEEN seen.issued_position AND seen.position
-      AND {{sees_s}} AND {{counts_s}}
+    SELECT (
+        SELECT count(*) FROM directives.steps s
+        WHERE s.directive = seen.id AND s.position BETWEEN seen.issued_position AND seen.position
+          AND {{sees_s}} AND {{counts_s}}
+    ) + (
+        SELECT count(*) FROM directives.stated t
+        WHERE t.directive = seen.id AND t.position <= seen.position AND {{sees_t}} AND {{counts_t}}
+    ) AS number
 ) counted ON TRUE
 ORDER BY seen.position
 """
@@ -110,8 +123,10 @@ ORDER BY seen.position
 # whatever the realm: it may name too many, never too few.
 _NAMED = f"""
 SELECT array_agg(DISTINCT named.name) FROM (
-    SELECT DISTINCT s.realm, s.directive FROM directives.steps s
+    SELECT s.realm, s.directive FROM directives.steps s
     WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto
+    UNION SELECT t.realm, t.directive FROM directives.stated t
+    WHERE t.slot = {DECISIONS_SLOT} AND t.position >= :after AND t.position < :upto
 ) touched
 CROSS JOIN LATERAL (
     SELECT unnest(ARRAY[a.addressee, concat_ws(':', a.dimension, a.target, a.power)]) AS name
@@ -196,6 +211,8 @@ class Said:
     order: str | None
     note: str | None
     superseded_by: str | None
+    owes: str | None
+    escalated_to: str | None
 
 
 async def end_of(connection: Asks[Any]) -> int:
@@ -275,6 +292,8 @@ def said_in(step: str, body: dict[str, Any]) -> Said:
         order=order,
         note=next((text for text in texts if text), None),
         superseded_by=body.get("superseded_by"),
+        owes=body.get("owes"),
+        escalated_to=body.get("to"),
     )
 
 
@@ -282,11 +301,13 @@ def _sql(moment: Moment) -> str:
     counts = moment.counts
     return _NOTICES.format(
         counts_s=counts("s"),
+        counts_t=counts("t"),
         counts_d=counts("d"),
         latest=", ".join(_LATEST.format(column=one, counts=counts("c")) for one in _STATED),
         sees=sees("shaped", moment),
         sees_looked=sees_step("looked"),
         sees_s=sees_step("s"),
+        sees_t=sees_step("t"),
     )
 
 
@@ -334,6 +355,8 @@ def _notice(row: asyncpg.Record, realm: Realm) -> Notice:
             "order": said.order,
             "note": said.note,
             "superseded_by": said.superseded_by,
+            "owes": said.owes,
+            "escalated_to": said.escalated_to,
             "attachments": written.attachments if written else body.get("attachments", []),
             "text": text,
         }
@@ -350,4 +373,6 @@ def _draft(row: asyncpg.Record) -> DirectiveDrafted:
 def _text(row: asyncpg.Record) -> NoticeText:
     written = _draft(row)
     said = {name: getattr(written, name) for name in NoticeText.model_fields}
-    return NoticeText.model_validate(said | {"addressees": row["told"]})
+    # By when it is owed was set at its issue, where the draft had left it open.
+    due = {name: row[name] for name in ("acknowledge_by", "report_by")}
+    return NoticeText.model_validate({**said, **due, "addressees": row["told"]})

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from random import Random
 
-from tests.api.country import PHANG_NGA, PHUKET, Country, Json
-from tests.api.happenings import DISASTERS, Event, opened
+from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, Country, Json
+from tests.api.happenings import Event, opened
 from tests.projections.network import event
 
 PROVINCES = (PHUKET, PHANG_NGA, "TH-81")

@@ -124,6 +124,30 @@ async def test_a_notice_is_a_cloudevent_with_the_decisions_own_id(country: Count
     assert type(notice.event).model_validate_json(data, strict=True) == notice.event
 
 
+async def test_what_timers_state_is_told_to_the_addressee_and_its_overseers(
+    country: Country,
+) -> None:
+    id_ = await issued(country, "late", PHUKET, "moi", kind="report")
+    due = {"directive": id_, "addressee": PHUKET, "owes": "report",
+           "since": "2024-09-01T12:00:00+07:00", "due_at": "2024-09-02T12:00:00+07:00"}  # fmt: skip
+    await country.network.decide(
+        f"directives/{id_}",
+        event("directive.overdue.v1", due, source="/network/timers"),
+        event("directive.escalated.v1", {**due, "level": 1, "to": "secretariat"},
+              source="/network/timers"),
+    )  # fmt: skip
+    await step(country, id_, "acknowledge", POC)
+    await published(country)
+    whole = [(1, "issued", None), (2, "overdue", PHUKET), (3, "escalated", PHUKET),
+             (4, "acknowledged", PHUKET)]  # fmt: skip
+    for reader in (A, POC):
+        found = await told(country, reader)
+        assert changes(found, id_) == whole
+    (escalated,) = [one.event for one in found if one.event.change == "escalated"]
+    assert (escalated.owes, escalated.escalated_to) == ("report", "secretariat")
+    assert changes(await told(country, MOC), id_) == whole[:1]
+
+
 async def test_pages_of_any_size_tell_the_same(country: Country) -> None:
     for nth in range(3):
         await issued(country, f"paged-{nth}", PHUKET)

@@ -53,3 +53,14 @@ def test_a_token_of_another_network_or_epoch_is_refused() -> None:
         TOKENS.open(token)
     with pytest.raises(BadToken, match="epoch 1"):
         PositionTokens(key, epoch=2).open(token)
+
+
+@given(positions)
+def test_a_token_that_is_one_reader_s_opens_for_no_other_and_for_nobody(
+    position: Position,
+) -> None:
+    token = TOKENS.seal(position, reader="a")
+    assert TOKENS.open(token, reader="a") == position
+    for other in ("b", "", None):
+        with pytest.raises(BadToken):
+            TOKENS.open(token, reader=other)
