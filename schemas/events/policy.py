@@ -18,6 +18,8 @@ class PolicyRegistered(EventModel):
     policy: Key
     kind: PolicyKind
     outcome: Outcome
+    ministry: Key | None = None
+    """Whose own policy it is; None of the cabinet's."""
     title_th: Name
     title_en: Name | None = None
     text_th: Text

@@ -56,8 +56,15 @@ def tag_of(content: bytes) -> str:
     return f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
 
 
-def answer_bytes(request: Request, question: Question, content: bytes, tag: str) -> Response:
-    """Ready JSON as the answer to the question; 304 when the reader has it already."""
+def answer_bytes(
+    request: Request,
+    question: Question,
+    content: bytes,
+    tag: str,
+    *,
+    media_type: str = "application/json",
+) -> Response:
+    """Ready bytes as the answer to the question; 304 when the reader has them already."""
     headers = {
         "Kamkap-As-Of": stated(question.moment.as_of),
         "Kamkap-Known-At": stated(question.known_at),
@@ -69,7 +76,7 @@ def answer_bytes(request: Request, question: Question, content: bytes, tag: str)
         headers["Kamkap-Archive-Revision"] = str(question.moment.known.revision)
     if _has(request.headers.get("if-none-match"), tag):
         return Response(status_code=_NOT_MODIFIED, headers=headers)
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(content, headers=headers, media_type=media_type)
 
 
 def stated(moment: datetime) -> str:

@@ -5,7 +5,7 @@ sent again finds what it decided. Source: draft-ietf-httpapi-idempotency-key-hea
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -17,11 +17,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import DECISIONS_SLOT, Envelope
-from schemas.events import EventModel
+from schemas.events import EventModel, decode
+from schemas.ids import Realm
 from services.api.bodies import self_contained
 from services.api.problems import KEY_USED
+from services.domain.decider import Decider
 from services.eventlog.position import Position, PositionTokens
-from services.eventlog.store import StoredEvent
+from services.eventlog.store import DecisionStore, StoredEvent
+from services.eventlog.transact import transact
 from services.identity.identity import Identity
 from services.operation import problems
 from services.operation.problems import Problem, Text
@@ -60,6 +63,7 @@ class Sent:
     identity: Identity
     key: str
     digest: str
+    realm: Realm = "actual"
 
     @property
     def source(self) -> str:
@@ -69,7 +73,8 @@ class Sent:
     @property
     def id(self) -> str:
         """The id of the event that the request makes."""
-        return str(uuid5(_NAMES, f"{self.identity}\n{self.key}"))
+        said = f"{self.identity}\n{self.key}"
+        return str(uuid5(_NAMES, said if self.realm == "actual" else f"{said}\n{self.realm}"))
 
     def envelope(self, event: EventModel, *, subject: str, now: datetime) -> Envelope:
         """The envelope of the event that the request makes."""
@@ -79,6 +84,7 @@ class Sent:
             type=event.type,
             time=now,
             subject=subject,
+            realm=self.realm,
             extensions={_DIGEST: self.digest},
         )
 
@@ -123,6 +129,55 @@ def request_body(model: type[BaseModel]) -> dict[str, Any]:
 def digest_of(body: BaseModel) -> str:
     """Equal for bodies that say the same, however they were written."""
     return blake2b(body.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+def digest_at(path: str, body: BaseModel) -> str:
+    """As `digest_of`, where the path says what the body is about: it is a part of what is said."""
+    said = f"{path}\n{digest_of(body)}".encode()
+    return blake2b(said, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions[State]:
+    """What is decided of one subject of a decider, by requests with a key."""
+
+    store: DecisionStore
+    decider: Decider[State]
+    id: str
+    subject: str
+    """As its events name it."""
+
+    async def once(
+        self, sent: Sent, decide: Callable[[State], list[EventModel]], *, now: datetime
+    ) -> StoredEvent:
+        """What the request made: decided once for its key, sent again it is found.
+
+        Where nothing had to change it is the last word on the subject.
+
+        Raises:
+            Problem: 422, the store knows the key from another request.
+            Rejected: as the rules have it.
+        """
+        if (made := sent.made(await self._stored())) is not None:
+            return made
+        await transact(
+            self.store,
+            self.decider,
+            self.id,
+            decide,
+            envelope=lambda event, _version: sent.envelope(event, subject=self.subject, now=now),
+        )
+        stored = await self._stored()
+        made = sent.made(stored)
+        if made is None and decide(self._fold(stored)):
+            raise Problem(KEY_USED)
+        return made or stored[-1]
+
+    async def _stored(self) -> Sequence[StoredEvent]:
+        return await self.store.load(self.decider.stream(self.id))
+
+    def _fold(self, stored: Sequence[StoredEvent]) -> State:
+        return self.decider.fold(decode(one.envelope.type, one.data) for one in stored)
 
 
 def token_after(event: StoredEvent, tokens: PositionTokens) -> str:

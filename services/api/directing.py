@@ -16,7 +16,14 @@ from services.api.problems import KEY_USED
 from services.api.reading import Resources, registry_now
 from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
-from services.domain.directives import DECIDER, Actor, Directive, DirectiveUnknown, IllegalStep
+from services.domain.decider import Decider
+from services.domain.directives import (
+    Actor,
+    Directive,
+    DirectiveUnknown,
+    IllegalStep,
+    decider_in,
+)
 from services.domain.issuing import Circumstances
 from services.domain.matrix import matrix_at
 from services.domain.policies import Policy
@@ -66,9 +73,14 @@ class Deciding:
         return cls(resources, sent, id_, registry, resources.clock())
 
     @property
+    def decider(self) -> Decider[Directive]:
+        """How directives are decided in the realm of the request."""
+        return decider_in(self.sent.realm)
+
+    @property
     def stream(self) -> str:
         """The directive's stream."""
-        return DECIDER.stream(self.id)
+        return self.decider.stream(self.id)
 
     async def draft(self, written: DirectiveDrafted) -> DirectiveState:
         """The draft is written down, or written anew."""
@@ -109,8 +121,8 @@ class Deciding:
         Raises:
             DirectiveUnknown: it was not.
         """
-        stored = await self.resources.store.load(DECIDER.stream(other))
-        if not _fold(stored).standing:
+        stored = await self.resources.store.load(self.decider.stream(other))
+        if not self._fold(stored).standing:
             raise DirectiveUnknown()
 
     def _drafted(
@@ -152,7 +164,7 @@ class Deciding:
 
     async def _ground(self) -> tuple[dict[str, Policy], list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""
-        written = _fold(await self.resources.store.load(self.stream)).draft
+        written = self._fold(await self.resources.store.load(self.stream)).draft
         if written is None or written.stops is None:
             return {}, []
         named = written.stops.policy
@@ -190,7 +202,7 @@ class Deciding:
 
         try:
             decided = await transact_guarded(
-                self.resources.store, DECIDER, self.id, noted, envelope=self._envelope
+                self.resources.store, self.decider, self.id, noted, envelope=self._envelope
             )
         except Rejected as refused:
             return refused
@@ -206,7 +218,7 @@ class Deciding:
         return envelope
 
     def _answer(self, stored: Sequence[StoredEvent]) -> DirectiveState:
-        directive = _fold(stored)
+        directive = self._fold(stored)
         who = self.sent.identity
         own = spoken_for(who, self.registry, day_of(self.now))
         return DirectiveState(
@@ -220,6 +232,5 @@ class Deciding:
             position=token_after(stored[-1], self.resources.tokens),
         )
 
-
-def _fold(stored: Sequence[StoredEvent]) -> Directive:
-    return DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
+    def _fold(self, stored: Sequence[StoredEvent]) -> Directive:
+        return self.decider.fold(decode(one.envelope.type, one.data) for one in stored)

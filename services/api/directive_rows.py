@@ -5,12 +5,13 @@ from services.api.problems import forbidden
 from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import Readership, readership_of
-from services.domain.steps import OWING, UNANSWERED
+from services.domain.steps import OWING, RUNNING, UNANSWERED
+from services.readmodels.confidential import for_entitled
 from services.readmodels.readership import parameters, sees, sees_step
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
 # A directive's text is its last draft; the rest is folded from its steps, the last one counting.
-_FOLDED = """
+_SHAPED = """
 WITH shaped AS (
     SELECT first.directive AS id, first.position AS begun, draft.deputy, draft.kind,
            draft.classification, draft.addressees AS named, draft.provinces, draft.agenda,
@@ -91,8 +92,11 @@ WITH shaped AS (
           AND earlier.position < first.position
     )
 )
+"""
+
+_LISTED = """
 SELECT shaped.* FROM shaped
-WHERE {sees}
+WHERE {in_scope}
   AND (CAST(:issuer AS text) IS NULL OR deputy = :issuer)
   AND (CAST(:addressee AS text) IS NULL OR (:addressee = ANY(named)
        AND (:all_sides OR :addressee = ANY(:addressees))))
@@ -127,6 +131,20 @@ SELECT * FROM (
     SELECT u.position, u.time, 'undeliverable', u.addressee, u.body::text
     FROM directives.undeliverable u
     WHERE u.directive = :directive AND {undeliverable_counts} AND {sees_undeliverable}
+    UNION ALL
+    SELECT o.position, o.time, 'reserved', NULL,
+           json_build_object('by', 'pm', 'order', o.number)::text
+    FROM oversight.orders o
+    WHERE {order_counts} AND EXISTS (
+        SELECT FROM jsonb_array_elements(o.body -> 'clauses') clause
+        WHERE clause ->> 'act' = 'reserve' AND clause ->> 'subject' = ANY(:matters)
+          AND (:reads_matters OR clause ->> 'deputy' = ANY(:own)
+               OR (clause ->> 'deputy' IS NULL AND (:drafts OR EXISTS (
+                   SELECT FROM directives.authority a
+                   WHERE a.directive = :directive AND {authority_counts}
+                     AND concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)
+               ))))
+    )
 ) event
 WHERE CAST(:after AS bigint) IS NULL OR position > :after
 ORDER BY position LIMIT :limit
@@ -151,13 +169,36 @@ async def find(
 ) -> list[Row]:
     """The directives wanted that the reader may see, the last begun first."""
     only = "TRUE" if id_ is None else "first.directive = :id"
+    if wanted.get("overdue") or wanted.get("state") in RUNNING:
+        only = not_over(question)
+    return await read_shaped(
+        question, reads, _LISTED, only=only, **(dict.fromkeys(_FILTERS) | wanted), id=id_
+    )
+
+
+def not_over(question: Question) -> str:
+    """SQL: something may still be owed under it at the moment, as far as is known."""
+    known = question.moment.known_by("w")
+    return f"""first.directive IN (
+        SELECT w.directive FROM directives.wholes w
+        WHERE w.realm = :realm AND (w.ended_at > :as_of OR NOT {known})
+    )"""
+
+
+async def read_shaped(
+    question: Question, reads: Readership, select: str, *, only: str, **named: object
+) -> list[Row]:
+    """The rows of a SELECT from `shaped`: each directive that passes `only`, as it stands.
+
+    `{in_scope}` in it is the reader's scope; row security is the second lock, should it be missing.
+    """
+    sql = (_SHAPED + select).replace("{in_scope}", sees("shaped", question.moment))
     return await question.rows(
-        counted(_FOLDED, question, only=only),
-        **(dict.fromkeys(_FILTERS) | wanted),
+        for_entitled(counted(sql, question, only=only)),
         **parameters(reads),
-        id=id_,
         unanswered=sorted(UNANSWERED),
         owing=sorted(OWING),
+        **named,
     )
 
 
@@ -168,9 +209,9 @@ def counted(sql: str, question: Question, **named: str) -> str:
         draft_counts=counts("d"),
         step_counts=counts("s"),
         authority_counts=counts("a"),
+        order_counts=counts("o"),
         stated_counts=counts("t"),
         undeliverable_counts=counts("u"),
-        sees=sees("shaped", question.moment),
         sees_step=sees_step("s"),
         sees_stated=sees_step("t"),
         sees_undeliverable=sees_step("u"),

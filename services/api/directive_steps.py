@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Request
@@ -26,10 +25,19 @@ from schemas.events.directive import (
     DirectiveUpheld,
 )
 from schemas.events.model import EventModel, Key, Text
+from schemas.ids import Realm
 from services.api.bodies import Body
-from services.api.deciding import IdempotencyKey, Sent, body_of, digest_of, request_body
+from services.api.deciding import (
+    IdempotencyKey,
+    Sent,
+    body_of,
+    digest_at,
+    digest_of,
+    request_body,
+)
 from services.api.directing import Deciding, DirectiveState
 from services.api.directives import DirectivePath
+from services.api.moments import InRealm
 from services.api.problems import documented
 from services.api.reading import Asker, Opened, Resources
 from services.domain import deadlines, directives
@@ -39,7 +47,7 @@ from services.identity.identity import Identity
 
 router = APIRouter(tags=["directives"])
 
-_WORDS = frozenset({"feed", "stream"})
+_WORDS = frozenset({"feed", "stream", "times"})
 """What stands where an id does in an address: no directive is named so."""
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 422, 503)
@@ -170,19 +178,25 @@ class Step:
     request: Request
     resources: Resources
     id: str
+    realm: Realm
 
     async def deciding(self, body: Body) -> Deciding:
-        """What decides it. The path says the directive and the step: it is a part of the digest."""
-        said = f"{self.request.url.path}\n{digest_of(body)}".encode()
-        digest = blake2b(said, digest_size=16).hexdigest()
-        return await Deciding.of(self.resources, Sent(self.identity, self.key, digest), self.id)
+        """What decides it. The path says the directive and the step."""
+        digest = digest_at(self.request.url.path, body)
+        sent = Sent(self.identity, self.key, digest, self.realm)
+        return await Deciding.of(self.resources, sent, self.id)
 
 
 async def step_of(
-    identity: Asker, key: IdempotencyKey, request: Request, resources: Opened, id_: DirectivePath
+    identity: Asker,
+    key: IdempotencyKey,
+    request: Request,
+    resources: Opened,
+    id_: DirectivePath,
+    realm: InRealm = "actual",
 ) -> Step:
     """The step that a request posts; its body is read only after it is known who sends it."""
-    return Step(identity, key, request, resources, id_)
+    return Step(identity, key, request, resources, id_, realm)
 
 
 Sending = Annotated[Step, Depends(step_of)]
@@ -195,14 +209,19 @@ Sending = Annotated[Step, Depends(step_of)]
     openapi_extra=request_body(DraftBody),
 )
 async def draft_directive(
-    identity: Asker, key: IdempotencyKey, request: Request, resources: Opened
+    identity: Asker,
+    key: IdempotencyKey,
+    request: Request,
+    resources: Opened,
+    realm: InRealm = "actual",
 ) -> DirectiveState:
     """A directive is written down and rules nothing yet; the same id again writes it anew.
 
-    By the deputy, the deputy's secretariat or substitute, or the Prime Minister.
+    By the deputy, the deputy's secretariat or substitute, or the Prime Minister. In another realm
+    than `actual` it is judged by the same orders and known in that realm alone.
     """
     body = await body_of(request, DraftBody)
-    sent = Sent(identity, key, digest_of(body))
+    sent = Sent(identity, key, digest_of(body), realm)
     stated = {name: getattr(body, name) for name in DirectiveText.model_fields}
     id_ = body.directive or sent.id
     if id_ in _WORDS:

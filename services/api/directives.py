@@ -26,6 +26,7 @@ from services.api.directive_rows import CITED, EVENTS, counted, find, readership
 from services.api.problems import BAD_CURSOR, not_found
 from services.api.reading import Asked, Listed, Listing, Question
 from services.domain.readership import Readership
+from services.domain.scope import Resource
 from services.domain.steps import Phase, Standing
 from services.operation.problems import Problem
 from services.readmodels.notices import said_in
@@ -115,12 +116,15 @@ class Event(Body):
     time: When
     event: str
     """`drafted`, `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`; of the
-    clocks `reminded`, `overdue`, `escalated`."""
+    clocks `reminded`, `overdue`, `escalated`.
+
+    `reserved` is for the PM and those whose power over it rests by the order."""
     addressee: str | None
     by: str | None
     """Null where it follows of itself."""
     order: str | None
-    """Under which order who did it held the matter, or acted; null of addressees and the PM."""
+    """Under which order who did it held the matter, or acted; null of addressees and the PM, unless
+    it is the order that reserves it."""
     acting_for: str | None
     text: str | None
     """The reason, the report or the note."""
@@ -212,6 +216,8 @@ async def list_directive_history(request: Request, listed: Listed, id_: Directiv
         directive=id_,
         drafts=reads.everything or row.deputy in reads.own,
         **parameters(reads),
+        matters=_matters(row),
+        reads_matters=question.scope.reads(Resource.MATTERS),
         after=_position(listed),
         limit=listed.limit + 1,
     )
@@ -235,6 +241,13 @@ async def _cited(question: Question, ids: Sequence[str]) -> dict[tuple[str, str]
         key = one.pop("directive"), one.pop("addressee")
         cited.setdefault(key, []).append(Cited(**one))
     return cited
+
+
+def _matters(row: Row) -> list[str]:
+    """Under which names the Prime Minister may have reserved it."""
+    incident = _draft_of(row)["incident"]
+    named = [] if incident is None else [f"incidents/{incident}"]
+    return [f"directives/{row.id}", *named]
 
 
 def _position(listed: Listing) -> int | None:

@@ -1,7 +1,7 @@
 """The nation at a moment, added up over provinces, overseers and clusters: always the same sum.
 
-What is stated of a province counts in the group its province is in, and nowhere else. An incident
-or alert that lies in several groups stands in each and once in the nation.
+What is stated of a province, or issued to it, counts in the group its province is in and nowhere
+else. An incident or alert that lies in several groups stands in each and once in the nation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,7 @@ from services.api.answers import answer, read_responses
 from services.api.bodies import Body
 from services.api.centres import hearing
 from services.api.database import Row
+from services.api.directive_counts import Owed, owed, owed_by
 from services.api.figures import Grid, patterns, statements, totals_of
 from services.api.incidents import Overseer, Wanted, overseers_of
 from services.api.oversight import Holder, holder_of
@@ -78,7 +79,7 @@ class NationOverview(Body):
 
     totals: OverviewTotals
     elsewhere: OverviewTotals
-    """What lies in no province: incidents, alerts, and centres of ministries."""
+    """What lies in no province: incidents, alerts, and centres and directives of ministries."""
     provinces: list[ProvinceSums]
     overseers: list[OverseerSums]
     uncovered: Sums
@@ -133,10 +134,13 @@ class Facts:
     """How many centres are silent, by province; None is those of no province."""
     alerts: Sequence[Row]
     precedence: Sequence[str]
+    owed: Owed
 
     def nation(self) -> OverviewTotals:
         """Everything, each thing once."""
-        return self._totals(self.provinces, self.incidents, self.alerts, sum(self.silent.values()))
+        silent = sum(self.silent.values())
+        everybody = frozenset(self.owed or ())
+        return self._totals(self.provinces, self.incidents, self.alerts, silent, everybody)
 
     def elsewhere(self) -> OverviewTotals:
         """What lies in none of the provinces there are."""
@@ -146,6 +150,7 @@ class Facts:
             [row for row in self.incidents if there.isdisjoint(row.provinces)],
             [row for row in self.alerts if there.isdisjoint(row.provinces)],
             sum(count for place, count in self.silent.items() if place not in there),
+            frozenset(self.owed or ()) - there,
         )
 
     def sums(self, provinces: Sequence[str]) -> OverviewTotals:
@@ -156,6 +161,7 @@ class Facts:
             [row for row in self.incidents if not area.isdisjoint(row.provinces)],
             [row for row in self.alerts if not area.isdisjoint(row.provinces)],
             sum(self.silent.get(place, 0) for place in area),
+            area,
         )
 
     def group(self, provinces: Sequence[str]) -> Sums:
@@ -168,6 +174,7 @@ class Facts:
         incidents: Sequence[Row],
         alerts: Sequence[Row],
         silent: int,
+        addressees: frozenset[str],
     ) -> OverviewTotals:
         area = frozenset(provinces)
         cells = [(code, row.id) for row in incidents for code in row.provinces if code in area]
@@ -177,6 +184,7 @@ class Facts:
             figures=totals_of(self.grid, cells, self.precedence),
             silent_centres=silent,
             active_alerts=len(alerts),
+            directives=owed_by(self.owed, addressees),
         )
 
 
@@ -209,7 +217,7 @@ class _Division:
 
 
 async def _read(question: Question, provinces: Sequence[str]) -> Facts:
-    """Four queries, however large the nation is."""
+    """Five queries, however large the nation is."""
     found = await incidents.find(question, Wanted())
     centres = {one.centre: one.province for one in question.there.centres}
     silent: dict[str | None, int] = {}
@@ -223,6 +231,7 @@ async def _read(question: Question, provinces: Sequence[str]) -> Facts:
         silent,
         await alerts.active(question, None),
         patterns(question),
+        await owed(question),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from schemas.events.registry import DepartmentRegistered
 from schemas.events.situation import Severity
 from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
@@ -14,6 +15,7 @@ from services.api.bodies import Body, When
 from services.api.centres import hearing
 from services.api.database import Row
 from services.api.deputies import DeputyPath, Held, held_by, require_deputy
+from services.api.directive_counts import DirectiveCounts, Owed, owed, owed_by
 from services.api.figures import (
     Cell,
     Grid,
@@ -64,6 +66,8 @@ class ProvinceOverview(Body):
     latest_report: LatestReport | None
     silent_centres: list[SilentCentre]
     active_alerts: int
+    directives: DirectiveCounts | None
+    """Of those issued to the province; null where no directive is for the reader."""
 
 
 class OverviewTotals(Body):
@@ -74,6 +78,8 @@ class OverviewTotals(Body):
     figures: Totals
     silent_centres: int
     active_alerts: int
+    directives: DirectiveCounts | None
+    """Of those issued to the provinces; null where no directive is for the reader."""
 
 
 class Overview(Body):
@@ -84,6 +90,8 @@ class Overview(Body):
     totals: OverviewTotals
     functions: list[Held]
     agendas: list[Held]
+    directives_to_agencies: DirectiveCounts | None
+    """Of those issued to the ministries of these functions and their units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Facts:
     silent: Mapping[str, list[SilentCentre]]
     alerts: Sequence[Row]
     precedence: Sequence[str]
+    owed: Owed
 
 
 @router.get("/v1/deputies/{id}/overview", responses=read_responses(404), response_model=Overview)
@@ -112,12 +121,13 @@ async def get_overview(request: Request, question: Asked, deputy: DeputyPath) ->
         totals=_totals(facts),
         functions=[one for one in held if one.dimension == "function"],
         agendas=[one for one in held if one.dimension == "agenda"],
+        directives_to_agencies=owed_by(facts.owed, _agencies(question, held)),
     )
     return answer(request, question, body)
 
 
 async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
-    """What is so in these provinces: five queries, however many they are."""
+    """What is so in these provinces: six queries, however many they are."""
     found = await incidents.find(question, Wanted(provinces=provinces))
     names = [row.id for row in found]
     return Facts(
@@ -128,7 +138,20 @@ async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
         await _silent(question, provinces),
         await alerts.active(question, provinces),
         patterns(question),
+        await owed(question),
     )
+
+
+def _agencies(question: Question, held: Sequence[Held]) -> frozenset[str]:
+    """The ministries and units held, with the units below that no order carves out."""
+    functions = {one.target: one for one in held if one.dimension == "function"}
+    units = (
+        unit.department
+        for unit in question.registry.each(DepartmentRegistered, question.day)
+        if unit.ministry in functions
+        and unit.department not in functions[unit.ministry].except_targets
+    )
+    return frozenset(functions).union(units)
 
 
 async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
@@ -158,6 +181,7 @@ def _province(facts: Facts, held: Held) -> ProvinceOverview:
         latest_report=_latest(facts, cells),
         silent_centres=facts.silent.get(code, []),
         active_alerts=sum(code in row.provinces for row in facts.alerts),
+        directives=owed_by(facts.owed, (code,)),
     )
 
 
@@ -170,6 +194,7 @@ def _totals(facts: Facts) -> OverviewTotals:
         figures=totals_of(facts.grid, cells, facts.precedence),
         silent_centres=sum(len(silent) for silent in facts.silent.values()),
         active_alerts=len(facts.alerts),
+        directives=owed_by(facts.owed, area),
     )
 
 

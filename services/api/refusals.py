@@ -168,6 +168,16 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
         "ไม่มีนโยบายหรือมติ {policy} ในวันที่ {day}",
         "no policy or resolution {policy} is registered on {day}",
     ),
+    policies.NotPolicyKeeper: _not_entitled(
+        "บันทึกหรือยกเลิก {kind} ไม่ได้", "a {kind} is not yours to register or to revoke"
+    ),
+    policies.PolicyIdTaken: _conflict(
+        "รหัส {policy} เป็นของนโยบายหรือมติอื่นแล้ว",
+        "the id {policy} is that of another kind of policy, or of another ministry",
+    ),
+    policies.PolicyRevokedAlready: _conflict(
+        "{policy} ถูกยกเลิกตั้งแต่วันที่ {valid_from} แล้ว", "{policy} was revoked from {valid_from} on"
+    ),
     policies.PolicyNotOfCabinet: _conflict(
         "{policy} ไม่ใช่นโยบายหรือมติของคณะรัฐมนตรี จึงเป็นเหตุยับยั้งไม่ได้",
         "{policy} is a {kind}: only a cabinet policy or resolution is a ground",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -26,18 +27,19 @@ BATCH_BYTES = 8 * 1024 * 1024
 GIVE_UP = timedelta(minutes=5)
 """How long a batch is sent again while the door says that it cannot take it now."""
 
+ANSWER_SECONDS = 60.0
+"""How long one answer may take."""
+
 _PATH = "/v1/events"
 _TOKEN_LIFETIME = timedelta(hours=1)
-_ANSWER_SECONDS = 60.0
 _SHOWN = 20
 # The network states these itself; an archive's records carry them for `load --import`.
 _NETWORK_OWN = ("acceptedtime", "archiverevision")
-
-
-_NO_CENTRE: dict[str, object] = {
+NO_CENTRE: dict[str, object] = {
     "type": "urn:kamkap:problem:no-centre",
     "title_en": "The source names no centre: correct it, or give a token with --token",
 }
+"""Why an event is refused before it is sent."""
 
 
 class _Stated(msgspec.Struct):
@@ -117,10 +119,18 @@ class Door:
         if self.issuer is None:
             return self.token
         centre = centre_of_source(source)
-        if centre is None:
-            return None
+        return None if centre is None else self.token_of(centre)
+
+    def token_of(self, identity: str) -> str:
+        """A token that speaks as this identity.
+
+        Raises:
+            UnknownIdentity: there is no such kind.
+        """
+        if self.issuer is None:
+            return self.token or ""
         now = datetime.now(UTC)
-        return self.issuer.issue(Identity.parse(centre), now=now, lifetime=_TOKEN_LIFETIME)
+        return self.issuer.issue(Identity.parse(identity), now=now, lifetime=_TOKEN_LIFETIME)
 
 
 async def run_load(door: Door, files: Sequence[Path]) -> int:
@@ -131,20 +141,20 @@ async def run_load(door: Door, files: Sequence[Path]) -> int:
             await send_files(door, files, report, bar)
     finally:
         # Also when the door went away: what was taken by then is taken.
-        _print(report)
+        print_report(report)
     return 1 if report.refused else 0
 
 
 async def send_files(door: Door, files: Sequence[Path], report: Report, bar: Progress) -> None:
     """Send the files' events, each source's in their order."""
-    async with httpx.AsyncClient(base_url=door.address, timeout=_ANSWER_SECONDS) as client:
+    async with httpx.AsyncClient(base_url=door.address, timeout=ANSWER_SECONDS) as client:
         for file in files:
             task = bar.add_task(file.name, total=None)
             for source, lines in batches(door.sealed(lines_of(file))):
                 if token := door.token_for(source):
-                    await _send(client, lines, {"Authorization": f"Bearer {token}"}, report)
+                    await send(client, lines, {"Authorization": f"Bearer {token}"}, report)
                 else:
-                    refused = (RefusedLine(line.place, line.id, _NO_CENTRE) for line in lines)
+                    refused = (RefusedLine(line.place, line.id, NO_CENTRE) for line in lines)
                     report.refused.extend(refused)
                 bar.advance(task, len(lines))
             bar.update(task, total=bar.tasks[task].completed)
@@ -183,20 +193,37 @@ def batches(lines: Iterator[tuple[str, Line]]) -> Iterator[tuple[str, list[Line]
     yield from ((source, rest) for source, rest in waiting.items() if rest)
 
 
-async def _send(
+async def send(
     client: httpx.AsyncClient, lines: Sequence[Line], headers: dict[str, str], report: Report
 ) -> None:
+    """Send these lines of one source, again as long as the door asks for it."""
     body = gzip.compress(b"\n".join(line.content for line in lines), compresslevel=1)
     described = headers | {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
-    async for attempt in AsyncRetrying(
-        # What the log may have taken already counts once, so the same bytes are sent again.
+    _record(await post(client, _PATH, content=body, headers=described), lines, report)
+
+
+async def post(
+    client: httpx.AsyncClient, path: str, *, content: bytes, headers: dict[str, str]
+) -> httpx.Response:
+    """The answer to a request that is sent again as long as it is asked for.
+
+    Raises:
+        Busy: it was asked for until patience ended; so with `httpx.TransportError`.
+    """
+
+    async def once() -> httpx.Response:
+        answer = await client.post(path, content=content, headers=headers)
+        if answer.status_code in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS):
+            raise Busy(float(answer.headers.get("Retry-After", "1")))
+        return answer
+
+    # What the log may have taken already counts once, so the same bytes are sent again.
+    return await AsyncRetrying(
         retry=retry_if_exception_type((Busy, httpx.TransportError)),
         wait=_wait,
         stop=stop_after_delay(GIVE_UP),
         reraise=True,
-    ):
-        with attempt:
-            _record(await client.post(_PATH, content=body, headers=described), lines, report)
+    )(once)
 
 
 def _wait(state: RetryCallState) -> float:
@@ -205,12 +232,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _record(answer: httpx.Response, lines: Sequence[Line], report: Report) -> None:
-    if answer.status_code in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS):
-        raise Busy(float(answer.headers.get("Retry-After", "1")))
-    try:
-        said = answer.json()
-    except ValueError:
-        said = {"type": "about:blank", "title_en": f"HTTP {answer.status_code}"}
+    said = said_by(answer)
     if "rejected" not in said:
         # The whole request was refused: its problem is every event's.
         report.refused.extend(RefusedLine(line.place, line.id, said) for line in lines)
@@ -223,7 +245,16 @@ def _record(answer: httpx.Response, lines: Sequence[Line], report: Report) -> No
         report.refused.append(RefusedLine(line.place, line.id, one["problem"]))
 
 
-def _print(report: Report) -> None:
+def said_by(answer: httpx.Response) -> dict[str, Any]:
+    """The body of an answer, or a problem in its place when it has none."""
+    try:
+        said: dict[str, Any] = answer.json()
+    except ValueError:
+        said = {"type": "about:blank", "title_en": f"HTTP {answer.status_code}"}
+    return said
+
+
+def print_report(report: Report) -> None:
     """Counts on stdout, refusals on stderr: as many as a person reads."""
     sys.stdout.write(
         f"รับแล้ว · accepted {report.accepted}, ซ้ำ · duplicates {report.duplicates}, "

@@ -134,6 +134,26 @@ def load(
 
 
 @app.command()
+def exercise(
+    file: Annotated[Path, typer.Argument(exists=True, readable=True, help="NDJSON")],
+    speed: Annotated[float, typer.Option(min=0.001, help="เร็วกว่ากำหนดกี่เท่า · factor")] = 1.0,
+    run: Annotated[str | None, typer.Option(help="ชื่อรอบ · its name")] = None,
+    token: Annotated[str | None, typer.Option(help="โทเค็นเดียวสำหรับทุกคน · one for all")] = None,
+    address: Annotated[str | None, typer.Option("--to", help="ที่อยู่ · base address")] = None,
+) -> None:
+    """เล่นการฝึกซ้อมตามกำหนดเวลา · Play an exercise on its timetable, in its own realm."""
+    from services.cli.exercise import run_exercise
+    from services.cli.load import Door
+    from services.cli.running import end, tool_settings
+
+    async def play() -> int:
+        door = Door.named(tool_settings(), token=token, address=address)
+        return await run_exercise(door, file, speed=speed, run=run)
+
+    end(play)
+
+
+@app.command()
 def verify(
     event: Annotated[
         Path, typer.Argument(help="เหตุการณ์ · as GET /v1/events answered", exists=True)

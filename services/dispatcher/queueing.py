@@ -19,6 +19,7 @@ from services.readmodels.notices import (
     Audience,
     Notice,
     Wanted,
+    end_of,
     names_in,
     notices,
     structured,
@@ -34,12 +35,6 @@ _PAGE = 500
 _PLANNED = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
        set_config('enable_seqscan', 'off', true)
-"""
-# Up to behind the last step: decisions about other things move nobody's cursor.
-_UPTO = """
-SELECT least(projections.complete_until('directives'), 1 + greatest(
-    (SELECT position FROM directives.steps WHERE slot = 64 ORDER BY position DESC LIMIT 1),
-    (SELECT position FROM directives.stated WHERE slot = 64 ORDER BY position DESC LIMIT 1)))
 """
 _BEHIND = """
 SELECT id, owner, realm, filter::text AS filter, cursor FROM outward.subscriptions
@@ -111,12 +106,14 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(_PLANNED)
-        upto = await connection.fetchval(_UPTO)
-        behind = await connection.fetch(_BEHIND, upto, _AT_ONCE) if upto else []
+        upto = await end_of(connection)
+        behind = await connection.fetch(_BEHIND, upto, _AT_ONCE)
         if not behind:
             return 0
-        first = min(row["cursor"] for row in behind)
-        names = await names_in(connection, after=first, upto=upto)
+        names = await names_in(connection, after=behind[0]["cursor"], upto=upto)
+        if names == frozenset():
+            # Decisions about other things move nobody's cursor.
+            return 0
         queued: list[Queued] = []
         cursors: dict[UUID, int] = {}
         for group, members in _groups(behind).items():

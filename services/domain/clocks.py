@@ -13,6 +13,8 @@ from typing import Literal
 
 from schemas.events.clocks import Clock, ClocksSet, Office, Owed
 from schemas.events.directive import Capacity, DirectiveDrafted
+from schemas.events.model import EventModel
+from services.domain.decider import Decider
 
 _DAY = 86_400
 
@@ -28,6 +30,19 @@ DEFAULT = ClocksSet(
 
 _OF_THE_PM: frozenset[Capacity] = frozenset({"prime_minister", "acting_pm"})
 _BELOW_THE_PM: frozenset[Office] = frozenset({"secretariat", "deputy"})
+
+
+def _evolve(before: ClocksSet | None, event: EventModel) -> ClocksSet | None:
+    return event if isinstance(event, ClocksSet) else before
+
+
+DECIDER: Decider[ClocksSet | None] = Decider("registry/clocks", None, _evolve)
+"""The policy as it was set last; which one rules on a day is the registry's to say."""
+
+
+def set_anew(last: ClocksSet | None, wanted: ClocksSet) -> list[EventModel]:
+    """The policy is this from its day on."""
+    return [] if wanted == last else [wanted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Policies and resolutions: which of them may be the ground of a suspension.
+"""Policies and resolutions: who keeps them, and which may be the ground of a suspension.
 
 Source: a deputy stops an act that conflicts with the cabinet's policy or a cabinet resolution in
 force when the act is stopped (domain.md 3, power 4; domain.md 6).
@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from schemas.events.model import EventModel
-from schemas.events.policy import PolicyRegistered, PolicyRevoked
+from schemas.events.policy import PolicyKind, PolicyRegistered, PolicyRevoked
+from services.domain.addressees import spoken_for
+from services.domain.authority import Actor
 from services.domain.decider import Decider
-from services.domain.registry import day_of
+from services.domain.registry import Registry, day_of
 from services.domain.rejected import Rejected
 
 _RULES = frozenset({"approved", "agreed"})
@@ -62,6 +64,31 @@ class PolicyUnknown(Rejected):
 
 
 @dataclass
+class NotPolicyKeeper(Rejected):
+    """The cabinet's are kept by its secretary, a ministry's own by the ministry's centre (ours)."""
+
+    kind: str
+    rule = "not-policy-keeper"
+
+
+@dataclass
+class PolicyIdTaken(Rejected):
+    """The id is that of a policy of another kind, or of another ministry."""
+
+    policy: str
+    rule = "policy-id-taken"
+
+
+@dataclass
+class PolicyRevokedAlready(Rejected):
+    """It was revoked: what rules again is a policy of its own."""
+
+    policy: str
+    valid_from: date
+    rule = "policy-revoked-already"
+
+
+@dataclass
 class PolicyNotOfCabinet(Rejected):
     """A ministry's own policy is no ground of a suspension (domain.md 6)."""
 
@@ -86,6 +113,52 @@ class PolicyNotInForce(Rejected):
     policy: str
     day: date
     rule = "policy-not-in-force"
+
+
+def keeps(who: Actor, kind: PolicyKind, registry: Registry, day: date) -> str | None:
+    """Whose policies of this kind the identity writes on that day; None is the cabinet's.
+
+    Raises:
+        NotPolicyKeeper: nobody's.
+    """
+    if kind != "ministry_policy" and who.kind == "cabinet":
+        return None
+    if kind == "ministry_policy" and who.kind == "moc":
+        for ministry in spoken_for(who, registry, day):
+            return ministry
+    raise NotPolicyKeeper(kind)
+
+
+def register(policy: Policy, text: PolicyRegistered) -> list[EventModel]:
+    """The text rules from its day on; a text before it rules until then.
+
+    Raises:
+        PolicyIdTaken, PolicyRevokedAlready.
+    """
+    last = policy.registered[-1] if policy.registered else None
+    if last == text:
+        return []
+    if last is not None and (last.kind, last.ministry) != (text.kind, text.ministry):
+        raise PolicyIdTaken(text.policy)
+    _check_stands(policy)
+    return [text]
+
+
+def revoke(policy: Policy, revocation: PolicyRevoked) -> list[EventModel]:
+    """It rules no more from the day on.
+
+    Raises:
+        PolicyRevokedAlready: from another day on, or by something else.
+    """
+    if revocation in policy.revoked:
+        return []
+    _check_stands(policy)
+    return [revocation]
+
+
+def _check_stands(policy: Policy) -> None:
+    for revoked in policy.revoked:
+        raise PolicyRevokedAlready(revoked.policy, revoked.valid_from)
 
 
 def check_ground(policy: Policy, named: str, *, at: datetime) -> None:

@@ -15,6 +15,10 @@ from services.domain.matrix import Holding
 from services.domain.scope import Reader
 from services.domain.substitution import acted_for_by
 
+EVERYTHING = "everything"
+OWN, ADDRESSEE, POWER = "own:", "addressee:", "power:"
+"""How a name begins by which somebody is entitled to what not every reader of directives sees."""
+
 
 @dataclass(frozen=True, slots=True)
 class Readership:
@@ -37,6 +41,16 @@ class Readership:
     def is_empty(self) -> bool:
         """Whether no directive is ever for this reader."""
         return self == Readership()
+
+    @property
+    def entitled(self) -> frozenset[str]:
+        """By which names drafts and what is confidential are read, as their rows have them."""
+        everything = {EVERYTHING} if self.everything else set()
+        return frozenset(everything).union(
+            (f"{OWN}{deputy}" for deputy in self.own),
+            (f"{ADDRESSEE}{one}" for one in self.addressees),
+            (f"{POWER}{power}" for power in self.powers),
+        )
 
     @property
     def sees_sides(self) -> bool:

@@ -1,4 +1,4 @@
-"""The door as an application: `POST /v1/events` first, everything else behind it.
+"""The door as an application: what centres post first, everything else behind it.
 
 `Ingest` holds what one process's door is made of; `create_app` serves it alone, `DoorFirst` puts it
 in front of another application.
@@ -19,7 +19,7 @@ from services.identity.rates import Meter, Rate
 from services.identity.tokens import Verifier
 from services.ingest.describe import router
 from services.ingest.door import Door
-from services.ingest.endpoint import PATH, EventsEndpoint
+from services.ingest.endpoint import PATHS, EventsEndpoint
 from services.ingest.identities import Identities
 from services.ingest.inbox import Inboxes
 from services.ingest.readiness import Readiness
@@ -100,7 +100,7 @@ class Ingest:
 
 
 class DoorFirst:
-    """Hands `POST /v1/events` to the endpoint, before any middleware, and the rest on."""
+    """Hands what centres post to the endpoint, before any middleware, and the rest on."""
 
     def __init__(self, endpoint: EventsEndpoint, rest: ASGIApp) -> None:
         self._endpoint = endpoint
@@ -108,7 +108,7 @@ class DoorFirst:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in PATHS:
             await self._endpoint(scope, receive, send)
         else:
             await self._rest(scope, receive, send)

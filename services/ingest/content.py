@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote_to_bytes
 
+from services.domain.cap import MEDIA_TYPE as CAP
 from services.ingest.refusals import NOT_UNICODE, attribute_invalid
 from services.operation.problems import UNSUPPORTED_MEDIA_TYPE, Problem, Text
 
@@ -15,6 +16,7 @@ STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
+CAP_TYPES = (CAP, "application/xml", "text/xml")
 CODINGS = ("gzip", "zstd")
 
 _PREFIX = b"ce-"
@@ -28,6 +30,7 @@ class Form(Enum):
     BATCH = BATCH
     NDJSON = NDJSON
     BINARY = "binary"
+    CAP = CAP
 
 
 _FORMS = {
@@ -74,6 +77,26 @@ def content_of(headers: Headers) -> Content:
     _check_charset(media_type)
     attributes = _attributes(stated, media_type) if form is Form.BINARY else {}
     return Content(form, _known(coding), length, attributes)
+
+
+def cap_content_of(headers: Headers) -> Content:
+    """What the headers say about a body that is one CAP message.
+
+    Raises:
+        Problem: the media type, the charset or the coding is none the door takes here.
+    """
+    stated = dict(headers)
+    media_type = stated.get(b"content-type", b"").decode("latin-1")
+    if media_type.partition(";")[0].strip().lower() not in CAP_TYPES:
+        raise Problem(
+            UNSUPPORTED_MEDIA_TYPE,
+            Text(f"ใช้ Content-Type {CAP}", f"Use the Content-Type {CAP}"),
+            headers={"Accept-Post": ", ".join(CAP_TYPES)},
+        )
+    _check_charset(media_type)
+    coding = stated.get(b"content-encoding", b"").decode("latin-1").strip().lower() or "identity"
+    length = stated.get(b"content-length", b"")
+    return Content(Form.CAP, _known(coding), int(length) if length.isdigit() else None, {})
 
 
 def _binary(media: str, stated: list[tuple[bytes, bytes]]) -> Form:

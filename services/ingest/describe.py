@@ -1,6 +1,6 @@
-"""What the OpenAPI says about `POST /v1/events`, and the route that carries it.
+"""What the OpenAPI says about what centres post, and the routes that carry it.
 
-The endpoint reads its stream itself, so nothing here is derived from types; a test holds it to what
+The endpoint reads its stream itself, so nothing here is derived from types; tests hold it to what
 the door does.
 """
 
@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
-from services.ingest.content import BATCH, JSON, NDJSON, STRUCTURED
-from services.ingest.endpoint import PATH, Answer, EventsEndpoint
+from services.ingest.content import BATCH, CAP_TYPES, JSON, NDJSON, STRUCTURED
+from services.ingest.endpoint import CAP_PATH, PATH, Answer, EventsEndpoint
 from services.operation.problems import MEDIA_TYPE
 
 type Schema = dict[str, Any]
@@ -30,6 +30,31 @@ _EVENT: Schema = {
     "datacontenttype": JSON,
     "data": {"incident": "flood-2569-phuket-01", "place": "TH-83", "dead": 3, "injured": 27},
 }
+
+_CAP = """<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">
+  <identifier>TMD-2569-0412</identifier>
+  <sender>warning@tmd.example.th</sender>
+  <sent>2026-10-14T06:40:00+07:00</sent>
+  <status>Actual</status>
+  <msgType>Alert</msgType>
+  <scope>Public</scope>
+  <info>
+    <language>th-TH</language>
+    <category>Met</category>
+    <event>ฝนตกหนักมาก</event>
+    <urgency>Expected</urgency>
+    <severity>Severe</severity>
+    <certainty>Likely</certainty>
+    <expires>2026-10-14T18:00:00+07:00</expires>
+    <headline>ฝนตกหนักมากในจังหวัดภูเก็ต</headline>
+    <area>
+      <areaDesc>จังหวัดภูเก็ต</areaDesc>
+      <geocode><valueName>ISO 3166-2</valueName><value>TH-83</value></geocode>
+    </area>
+  </info>
+</alert>
+"""
 
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 256}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
@@ -193,6 +218,32 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+CAP_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **RESPONSES,
+    202: {
+        "description": "In the log, durably.",
+        "content": {
+            JSON: {
+                "schema": _ONE,
+                "example": {"id": _ID, "position": _POSITION, "duplicate": False},
+            }
+        },
+    },
+    400: {**RESPONSES[400], "description": "The body is no XML that the door reads."},
+    413: {**RESPONSES[413], "description": "The message has more than 128 KiB."},
+    422: {**RESPONSES[422], "description": "No CAP 1.2, or its profile or the type refuses it."},
+}
+_CAP_REQUEST: Schema = {
+    "required": True,
+    "description": (
+        "One OASIS CAP 1.2 message in UTF-8, at most 128 KiB, without a document type. "
+        "`Actual`, `Exercise` or `Test`; `Alert`, `Update` or `Cancel`; `Public`; an info block in "
+        "Thai, whose areas name provinces by the geocode `ISO 3166-2`."
+    ),
+    "content": {media: {"schema": {"type": "string"}, "example": _CAP} for media in CAP_TYPES},
+}
+
+
 def router(endpoint: EventsEndpoint) -> APIRouter:
     """The route as the OpenAPI shows it; behind `DoorFirst` it is never reached."""
     pages = APIRouter()
@@ -212,6 +263,24 @@ def router(endpoint: EventsEndpoint) -> APIRouter:
         """State facts, one or many, of the bearer's own centre. Each is durable when answered.
 
         The same (source, id) again says `duplicate`; with other content it is refused.
+        """
+        return _response(await endpoint.answer(request.scope, request.receive))
+
+    @pages.post(
+        CAP_PATH,
+        status_code=202,
+        response_class=Response,
+        responses=CAP_RESPONSES,
+        openapi_extra={"requestBody": _CAP_REQUEST},
+        dependencies=[Security(bearer)],
+        tags=["alerts"],
+        operation_id="take_cap",
+    )
+    async def take_cap(request: Request) -> Response:
+        """State a CAP message, of the bearer's own centre or handed on by it, as a public alert.
+
+        The alert's key is made of `sender`, `identifier` and `sent`, so an update or cancel finds
+        what it refers to, whichever comes first, and the same message again says `duplicate`.
         """
         return _response(await endpoint.answer(request.scope, request.receive))
 

@@ -1,4 +1,4 @@
-"""`POST /v1/events` as bare ASGI: nothing stands between the server and the door.
+"""What centres post, as bare ASGI: nothing stands between the server and the door.
 
 A framework's middleware costs a small request more than all its checks together.
 """
@@ -20,7 +20,8 @@ from services.identity.rates import Account, Meter
 from services.identity.tokens import Verifier
 from services.ingest.batch import events_of
 from services.ingest.body import PACE, ClientLeft, InFlight, Pace, Receive, Share, read_body
-from services.ingest.content import Content, Form, content_of
+from services.ingest.cap import read_cap
+from services.ingest.content import Content, Form, cap_content_of, content_of
 from services.ingest.door import Door, Outcome, Taken, position_after
 from services.ingest.reading import Refused, Stated, read, read_binary
 from services.ingest.refusals import NONE_TAKEN, not_a_centre
@@ -37,6 +38,8 @@ type Scope = MutableMapping[str, Any]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = "/v1/events"
+CAP_PATH = "/v1/alerts/cap"
+PATHS = (PATH, CAP_PATH)
 
 _JSON = b"application/json"
 _TOKEN_IN_QUERY = f"{TOKEN_PARAMETER}=".encode()
@@ -80,7 +83,7 @@ class ManyTaken(msgspec.Struct, frozen=True):
 
 @dataclass
 class EventsEndpoint:
-    """Takes events in over HTTP; an ASGI application of one route."""
+    """Takes events in over HTTP; an ASGI application of two routes."""
 
     door: Door
     verifier: Verifier
@@ -96,9 +99,9 @@ class EventsEndpoint:
         """Answer one request, whatever happens, and count it."""
         began = time.perf_counter()
         answer = await self.answer(scope, receive)
-        metrics = self.door.metrics
-        metrics.requests.labels(PATH, "499" if answer is None else str(answer.status)).inc()
-        metrics.request_seconds.labels(PATH).observe(time.perf_counter() - began)
+        metrics, path = self.door.metrics, scope["path"]
+        metrics.requests.labels(path, "499" if answer is None else str(answer.status)).inc()
+        metrics.request_seconds.labels(path).observe(time.perf_counter() - began)
         if answer is None:
             return
         length = str(len(answer.body)).encode()
@@ -130,7 +133,7 @@ class EventsEndpoint:
             self.door.metrics.refused.labels("client-left").inc()
             return None
         except Exception:
-            logger.exception("request_failed", method="POST", route=PATH)
+            logger.exception("request_failed", method="POST", route=scope["path"])
             return self._refused(Problem(INTERNAL))
 
     async def _taken(self, scope: Scope, receive: Receive) -> Answer:
@@ -141,7 +144,7 @@ class EventsEndpoint:
                 raise token_in_address()
             centre = await self._centre(headers, now)
             account = self._account(centre)
-        content = content_of(headers)
+        content = (cap_content_of if scope["path"] == CAP_PATH else content_of)(headers)
         if not self.door.registry.is_loaded:
             raise unavailable(
                 Text("ยังไม่มีทะเบียนศูนย์และจังหวัด", "The registry of centres is not here yet"),
@@ -149,8 +152,8 @@ class EventsEndpoint:
             )
         with self.in_flight.account() as share:
             outcomes = await self._outcomes(receive, content, share, centre=centre, now=now)
-        one = content.form in (Form.STRUCTURED, Form.BINARY)
-        answer = self._one(outcomes[0]) if one else self._many(outcomes)
+        many = content.form in (Form.BATCH, Form.NDJSON)
+        answer = self._many(outcomes) if many else self._one(outcomes[0])
         return answer if account is None else self._charged(answer, account, len(outcomes))
 
     def _account(self, centre: CentreId) -> Account | None:
@@ -183,6 +186,8 @@ class EventsEndpoint:
     ) -> list[Outcome]:
         body = await read_body(receive, content, share, pace=self.pace)
         self.door.metrics.bytes_in_flight.set(self.in_flight.held)
+        if content.form is Form.CAP:
+            return await self.door.take([read_cap(body, centre=centre, now=now)], centre=centre)
         return await self.door.take(_readings(content, body, now), centre=centre)
 
     def _one(self, outcome: Outcome) -> Answer:

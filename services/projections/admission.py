@@ -145,7 +145,7 @@ def _corrected_fact(version: Arrival, root: asyncpg.Record) -> list[Fact]:
             id=root["id"],
             accepted_at=accepted_at,
             archive_revision=revision,
-            key=version.envelope.subject or f"{root['source']}#{root['id']}",
+            key=_parks_as(version.envelope, f"{root['source']}#{root['id']}"),
             event=decode(event.corrected_type, msgspec.json.encode(event.corrected_data)),
         )
     ]
@@ -194,9 +194,15 @@ def fact_of(arrival: Arrival) -> Fact:
         id=envelope.id,
         accepted_at=envelope.acceptedtime,
         archive_revision=envelope.archiverevision,
-        key=envelope.subject or f"{envelope.source}#{envelope.id}",
+        key=_parks_as(envelope, f"{envelope.source}#{envelope.id}"),
         event=arrival.event,
     )
+
+
+def _parks_as(envelope: Envelope, itself: str) -> str:
+    """Behind what it waits when that cannot be applied: never behind another realm's."""
+    key = envelope.subject or itself
+    return key if envelope.realm == "actual" else f"{envelope.realm}:{key}"
 
 
 def _version_row(version: Arrival, root: asyncpg.Record) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from schemas.events.alert import AlertIssued
+from services.domain.cap_reading import came_as
 from services.projections.fact import Fact, ReadModel, Row
 from services.readmodels.alerts import MESSAGES, METADATA
 
@@ -12,6 +13,7 @@ def project(fact: Fact) -> Iterator[Row]:
     alert = fact.event
     if not isinstance(alert, AlertIssued):
         return
+    outside = came_as(alert, realm=fact.realm, sent=fact.time)
     yield fact.row(
         MESSAGES,
         alert.alert,
@@ -29,6 +31,8 @@ def project(fact: Fact) -> Iterator[Row]:
         alert.effective or fact.time,
         alert.expires,
         alert.provinces,
+        outside and outside.sender,
+        outside and outside.identifier,
     )
 
 

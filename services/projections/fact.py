@@ -32,7 +32,7 @@ class Fact:
     accepted_at: datetime | None
     archive_revision: int | None
     key: str
-    """What parks together when it cannot be applied: the event's subject, or itself."""
+    """What parks together when it cannot be applied: the event's subject, or itself, by realm."""
     event: EventModel
 
     def row(self, table: Table, *own: object) -> Row:

@@ -24,6 +24,11 @@ MESSAGES = fact_table(
     Column("effective", DateTime(timezone=True), nullable=False),
     Column("expires", DateTime(timezone=True), nullable=False),
     Column("provinces", ARRAY(Text), nullable=False),
+    # By which names a CAP message that came from outside refers to it.
+    Column("cap_sender", Text),
+    Column("cap_identifier", Text),
+    Index("messages_identity", "realm", "source", "id"),
+    Index("messages_alert", "realm", "source", "alert"),
     Index("messages_expires", "realm", "expires"),
     Index("messages_references", "references", postgresql_using="gin"),
 )

@@ -1,11 +1,31 @@
-"""Directives: every draft, step and clock, and by which power each addressee is directed."""
+"""Directives: every draft, step and clock, and by which power each addressee is directed.
 
-from sqlalchemy import ARRAY, Column, DateTime, Index, Integer, MetaData, SmallInteger, Text
+What is not for everybody who reads directives has its readers on its own rows: row security asks
+for no other table. They are names as `services.domain.readership` gives them.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.readmodels.confidential import ENTITLED, seen_by
 from services.readmodels.facts import fact_table
 
 METADATA = MetaData(schema="directives")
+
+_SEEN = seen_by(f"readers IS NULL OR current_user = 'kamkap_timers' OR readers && {ENTITLED}")
 
 DRAFTS = fact_table(
     "drafts",
@@ -20,10 +40,12 @@ DRAFTS = fact_table(
     Column("acknowledge_by", DateTime(timezone=True)),
     Column("report_by", DateTime(timezone=True)),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("drafts_directive", "realm", "directive", "position"),
     Index("drafts_position", "realm", "position"),
+    info=_SEEN,
 )
-"""One draft; the last is the directive's text. `body` is the event's data."""
+"""One draft; the last is the directive's text. `body` is the event's data. `readers` as WHOLES."""
 
 STEPS = fact_table(
     "steps",
@@ -35,11 +57,14 @@ STEPS = fact_table(
     Column("acknowledge_by", DateTime(timezone=True)),
     Column("report_by", DateTime(timezone=True)),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("steps_directive", "realm", "directive", "addressee", "position"),
+    Index("steps_issued", "realm", "time", postgresql_where=text("step = 'issued'")),
+    info=_SEEN,
 )
 """One step. `step` is the verb of the event's type, `leads_to` where the addressee stands after it,
 or the whole directive where `addressee` is null. The times are by when what it begins is owed.
-`body` is the event's data."""
+`body` is the event's data. `readers` as WHOLES."""
 
 ALARMS = fact_table(
     "alarms",
@@ -52,12 +77,14 @@ ALARMS = fact_table(
     Column("step", Text, nullable=False),
     Column("level", SmallInteger, nullable=False),
     Column("falls_at", DateTime(timezone=True), nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("alarms_falls_at", "falls_at"),
     Index("alarms_directive", "realm", "directive"),
     key=("nth",),
+    info=_SEEN,
 )
 """When a timer has something to state, unless it is done by then: of one addressee, or of all where
-`addressee` is null."""
+`addressee` is null. `readers` as WHOLES."""
 
 STATED = fact_table(
     "stated",
@@ -70,9 +97,12 @@ STATED = fact_table(
     Column("level", SmallInteger, nullable=False),
     Column("office", Text),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("stated_directive", "realm", "directive", "addressee"),
+    info=_SEEN,
 )
-"""What a timer stated: `reminded`, `overdue`, or `escalated` to this level and office."""
+"""What a timer stated: `reminded`, `overdue`, or `escalated` to this level and office. `readers` as
+WHOLES."""
 
 AUTHORITY = fact_table(
     "authority",
@@ -85,11 +115,13 @@ AUTHORITY = fact_table(
     Column("dimension", Text),
     Column("target", Text),
     Column("power", Text),
+    Column("readers", ARRAY(Text)),
     Index("authority_directive", "realm", "directive"),
     key=("nth",),
+    info=_SEEN,
 )
 """By which clause of which order, with which power over what, an addressee is directed; null in
-what the Prime Minister issued."""
+what the Prime Minister issued. `readers` as WHOLES."""
 
 UNDELIVERABLE = fact_table(
     "undeliverable",
@@ -97,6 +129,31 @@ UNDELIVERABLE = fact_table(
     Column("directive", Text, nullable=False),
     Column("addressee", Text, nullable=False),
     Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
     Index("undeliverable_directive", "realm", "directive", "position"),
+    info=_SEEN,
 )
-"""An addressee that a notice could not be delivered to; no step, so that nobody's state changes."""
+"""An addressee that a notice could not be delivered to; no step, so that nobody's state changes.
+`readers` as WHOLES."""
+
+WHOLES = Table(
+    "wholes",
+    METADATA,
+    Column("realm", Text, nullable=False),
+    Column("directive", Text, nullable=False),
+    Column("readers", ARRAY(Text)),
+    Column("ended_at", DateTime(timezone=True), nullable=False),
+    Column("slot", SmallInteger),
+    Column("position", BigInteger),
+    Column("accepted_at", DateTime(timezone=True)),
+    Column("archive_revision", Integer),
+    PrimaryKeyConstraint("realm", "directive"),
+    Index("wholes_ended", "realm", "ended_at", "directive"),
+    info=_SEEN,
+)
+"""A directive as far as is known today: under which names it is read where it is not for everybody
+who reads directives (a draft, what is confidential), and from when on nothing more is owed, with
+the place of the event that says so; `infinity` while something is. A filter, never an answer."""
+
+LOCKED = (DRAFTS, STEPS, ALARMS, STATED, AUTHORITY, UNDELIVERABLE)
+"""The tables whose rows have the readers that WHOLES has of their directive."""

@@ -1,5 +1,7 @@
 """The columns every fact table has: where the event lies, when it was so, whose version it is."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -14,12 +16,18 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 
-def fact_table(name: str, metadata: MetaData, *own: SchemaItem, key: tuple[str, ...] = ()) -> Table:
+def fact_table(
+    name: str,
+    metadata: MetaData,
+    *own: SchemaItem,
+    key: tuple[str, ...] = (),
+    info: Mapping[str, str] | None = None,
+) -> Table:
     """An append-only table of facts, one row per event (and `key`, when an event makes several).
 
     `slot, position` are the event's own; `root_slot, root_position` those of the original, the same
     unless the event corrects one. `time` is the original's. `accepted_at` and `archive_revision`
-    stand on imported facts alone.
+    stand on imported facts alone. `info` is what the table is said to be beside its columns.
     """
     return Table(
         name,
@@ -37,4 +45,5 @@ def fact_table(name: str, metadata: MetaData, *own: SchemaItem, key: tuple[str, 
         Column("archive_revision", Integer),
         *own,
         PrimaryKeyConstraint("slot", "position", *key),
+        info=dict(info or {}),
     )

@@ -21,8 +21,9 @@ from schemas.events.notice import DirectiveNotice, NoticeText
 from schemas.events.registry import DepartmentRegistered
 from schemas.ids import Realm
 from services.domain.issuing import Circumstances
-from services.domain.readership import Readership, readership_of
+from services.domain.readership import EVERYTHING, Readership, readership_of
 from services.domain.scope import Reader, Scope, scope_of
+from services.readmodels.confidential import for_entitled
 from services.readmodels.moment import Live, Moment
 from services.readmodels.readership import parameters, sees, sees_step
 from services.readmodels.statements import Asks, fetch
@@ -122,7 +123,7 @@ ORDER BY seen.position
 # Everything by which anybody sees one of the steps; with drafts that rule nothing any more, and
 # whatever the realm: it may name too many, never too few.
 _NAMED = f"""
-SELECT array_agg(DISTINCT named.name) FROM (
+SELECT array_agg(DISTINCT named.name) AS names FROM (
     SELECT s.realm, s.directive FROM directives.steps s
     WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto
     UNION SELECT t.realm, t.directive FROM directives.stated t
@@ -226,7 +227,9 @@ async def names_in(connection: Asks[Any], *, after: int, upto: int) -> frozenset
     none of them concerns need not be asked for; None when there are too many to say."""
     if upto - after > _WINDOW:
         return None
-    rows = await fetch(connection, _NAMED, {"after": after, "upto": upto})
+    # What is confidential names somebody too, who is then asked for as who they are.
+    named = {"after": after, "upto": upto, "entitled": EVERYTHING}
+    rows = await fetch(connection, for_entitled(_NAMED), named)
     return frozenset(rows[0][0] or ())
 
 
@@ -247,7 +250,7 @@ async def notices(
     moment = Moment(_EVER, Live(), wanted.realm)
     asked = {"after": after, "upto": upto, "limit": limit, "looked": _WINDOW}
     named = moment.parameters | parameters(audience.reads) | _filters(audience, wanted) | asked
-    rows = await fetch(connection, _sql(moment), named)
+    rows = await fetch(connection, for_entitled(_sql(moment)), named)
     told = [_notice(row, wanted.realm) for row in rows if row["position"] is not None]
     if len(told) == limit:
         return told, told[-1].position + 1

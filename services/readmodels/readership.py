@@ -26,7 +26,7 @@ def sees_step(step: str) -> str:
 
 
 def parameters(reads: Readership) -> dict[str, object]:
-    """What the names of both conditions stand for."""
+    """What the names of both conditions stand for, and of the second lock."""
     return {
         "everything": reads.everything,
         "issued": reads.issued,
@@ -35,5 +35,6 @@ def parameters(reads: Readership) -> dict[str, object]:
         "places": sorted(reads.places),
         "agendas": sorted(reads.agendas),
         "addressees": sorted(reads.addressees),
+        "entitled": ",".join(sorted(reads.entitled)),
         "all_sides": reads.sees_sides,
     }

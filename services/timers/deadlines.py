@@ -22,7 +22,7 @@ from schemas.events import EventModel
 from schemas.events.clocks import DirectiveDue, DirectiveEscalated
 from schemas.ids import Realm
 from services.domain import deadlines
-from services.domain.directives import DECIDER, Directive
+from services.domain.directives import Directive, decider_in
 from services.domain.steps import OWING, UNANSWERED
 from services.eventlog.store import DecisionStore
 from services.eventlog.ticks import Tick
@@ -36,15 +36,9 @@ LOOK_AGAIN = timedelta(hours=1)
 _ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
 _NAMES = UUID("3f0a8f3e-7d3b-5c0e-9a56-61c2ad4c7f08")
 
-# What fell due since the last look, and where a step was taken since: who objected and then begins
-# owes again what was due long ago. It may name too many, never too few.
+# It may name too many, never too few.
 _DUE = """
-WITH touched AS (
-    SELECT a.realm, a.directive FROM directives.alarms a WHERE a.falls_at >= $1 AND a.falls_at < $2
-    UNION
-    SELECT s.realm, s.directive FROM directives.steps s
-    WHERE s.slot = $3 AND s.position >= $4 AND s.position < $5
-)
+WITH touched AS ({touched})
 SELECT t.realm, t.directive FROM touched t
 WHERE (
     SELECT s.leads_to FROM directives.steps s
@@ -53,13 +47,13 @@ WHERE (
 ) = 'open' AND EXISTS (
     SELECT FROM directives.alarms a
     JOIN directives.authority g ON (g.realm, g.directive) = (a.realm, a.directive)
-    WHERE (a.realm, a.directive) = (t.realm, t.directive) AND a.falls_at < $2
+    WHERE (a.realm, a.directive) = (t.realm, t.directive) AND a.falls_at < $1
       AND g.addressee = coalesce(a.addressee, g.addressee)
       AND coalesce((
           SELECT s.leads_to FROM directives.steps s
           WHERE (s.realm, s.directive, s.addressee) = (a.realm, a.directive, g.addressee)
           ORDER BY s.position DESC LIMIT 1
-      ), 'issued') = ANY(CASE a.owes WHEN 'acknowledgement' THEN $6::text[] ELSE $7::text[] END)
+      ), 'issued') = ANY(CASE a.owes WHEN 'acknowledgement' THEN $2::text[] ELSE $3::text[] END)
       AND NOT EXISTS (
           SELECT FROM directives.stated said
           WHERE (said.realm, said.directive, said.addressee) = (a.realm, a.directive, g.addressee)
@@ -68,6 +62,21 @@ WHERE (
       )
 )
 """
+
+_OF_ALL = _DUE.format(
+    touched="SELECT w.realm, w.directive FROM directives.wholes w WHERE w.ended_at = 'infinity'"
+)
+
+# What fell due since the last look, and where a step was taken since: who objected and then begins
+# owes again what was due long ago.
+_OF_NEW = _DUE.format(
+    touched="""
+    SELECT a.realm, a.directive FROM directives.alarms a WHERE a.falls_at >= $4 AND a.falls_at < $1
+    UNION
+    SELECT s.realm, s.directive FROM directives.steps s
+    WHERE s.slot = $5 AND s.position >= $6 AND s.position < $7
+"""
+)
 
 logger = structlog.get_logger()
 
@@ -127,13 +136,14 @@ class DeadlineTimer:
         return Scan(tick.number, Counter(event.type for event in stated))
 
     async def _named(self, judged: Tick | None, tick: Tick) -> Sequence[tuple[Realm, str]]:
-        """The directives of which something may have fallen due between the two ticks."""
-        end = tick.ends[DECISIONS_SLOT]
-        since, begin = (judged.time, judged.ends[DECISIONS_SLOT]) if judged else (_ALWAYS, end)
-        standings = sorted(UNANSWERED), sorted(OWING)
-        rows = await self._pool.fetch(
-            _DUE, since, tick.time, DECISIONS_SLOT, begin, end, *standings
-        )
+        """The directives of which something may have fallen due by the tick, after `judged`."""
+        due = tick.time, sorted(UNANSWERED), sorted(OWING)
+        if judged is None:
+            rows = await self._pool.fetch(_OF_ALL, *due)
+        else:
+            begin, end = judged.ends[DECISIONS_SLOT], tick.ends[DECISIONS_SLOT]
+            between = judged.time, DECISIONS_SLOT, begin, end
+            rows = await self._pool.fetch(_OF_NEW, *due, *between)
         return [(row["realm"], row["directive"]) for row in rows]
 
     async def _state(self, realm: Realm, directive: str, now: datetime) -> Sequence[EventModel]:
@@ -156,8 +166,9 @@ class DeadlineTimer:
                 envelopes[event] = _envelope(event, realm, fell_at)
             return list(envelopes)
 
+        decider = decider_in(realm)
         decided = await transact(
-            self._store, DECIDER, directive, decide, envelope=lambda event, _: envelopes[event]
+            self._store, decider, directive, decide, envelope=lambda event, _: envelopes[event]
         )
         for event in decided.events:
             logger.info("deadline", directive=directive, type=event.type)
@@ -169,6 +180,7 @@ def _envelope(event: DirectiveDue, realm: Realm, fell_at: datetime) -> Envelope:
     level = event.level if isinstance(event, DirectiveEscalated) else 0
     due_at = event.due_at.astimezone(UTC).isoformat()
     name = f"{event.directive}/{event.addressee}/{event.owes}/{due_at}/{event.type}/{level}"
+    name = name if realm == "actual" else f"{realm}:{name}"
     return Envelope(
         id=str(uuid5(_NAMES, name)),
         source=SOURCE,

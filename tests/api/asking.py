@@ -21,6 +21,7 @@ VALUES: dict[str, Sequence[Json]] = {
     "addressee": [None, PHUKET, PHANG_NGA, "moi"],
     "archive_revision": [None, None, 1],
     "agenda": [None, "drugs", "dust"],
+    "by": ["province", "ministry"],
     "centre": ["poc:TH-83", "poc:TH-82", "moc:moi", "press:cnn", "poc:TH-99", None],
     "code": [PHUKET, PHANG_NGA, BANGKOK, "TH-99"],
     "cursor": [None],
@@ -31,6 +32,7 @@ VALUES: dict[str, Sequence[Json]] = {
     "from": [None, "2024-08-01"],
     "from_as_of": [SINCE],
     "from_known_at": [None, SINCE],
+    "in_force_on": [None, "2024-09-01"],
     "incident": ["flood", "landslide", "drugs-ring", "none"],
     "issuer": [None, "a", "b", "pm"],
     "kind": [None, "report", "order"],
@@ -49,8 +51,11 @@ VALUES: dict[str, Sequence[Json]] = {
 """What may be asked for by each parameter's name; None leaves it out."""
 
 IDS = {
+    "/v1/alerts/{id}.cap": ["alert-1", "alert-2", "none"],
     "/v1/events": ["first", "phang-nga", "none"],
     "/v1/indicators/{id}/values": ["rain", "none"],
+    "/v1/policies/{id}": ["coast", "none"],
+    "/v1/policies/{id}/revocation": ["coast", "none"],
 }
 """What `id` may be, by path; elsewhere it is a deputy's."""
 

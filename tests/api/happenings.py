@@ -89,8 +89,8 @@ HAPPENINGS = (
     measured(PHUKET, "2024-09-01", "12.50", minutes=1, id="rain-1"),
     measured(PHUKET, "2024-09-01", "13.25", minutes=2, id="rain-2"),
     measured(PHANG_NGA, "2024-09-01", "900", minutes=2, implausible="more than ever fell"),
-    alerted("alert-1", PHUKET, minutes=2),
-    alerted("alert-2", PHANG_NGA, minutes=2),
+    alerted("alert-1", PHUKET, minutes=2, id="alert-1"),
+    alerted("alert-2", PHANG_NGA, minutes=2, id="alert-2"),
     event(
         "event.corrected.v1",
         {
@@ -145,6 +145,12 @@ async def direct(country: Country) -> None:
     issue = {"directive": "coast", "issued_by": "deputy:a", "capacity": "holder",
              "authority": [given]}  # fmt: skip
     taken = {"directive": "coast", "addressee": PHUKET, "by": "poc:TH-83"}
+    policy = {"policy": "coast", "kind": "cabinet_resolution", "outcome": "agreed",
+              "title_th": "มติ", "text_th": "มติ", "decided_on": "2024-08-20",
+              "valid_from": "2024-08-20"}  # fmt: skip
+    await country.network.decide(
+        "registry/policies/coast", registered("policy.registered.v1", **policy)
+    )
     await country.network.decide(
         "directives/coast",
         event("directive.drafted.v1", said, source="/offices/secretariat/a"),

@@ -129,7 +129,7 @@ async def test_filters_narrow_what_is_read(country: Country) -> None:
     assert told(found.json()) == [("wide", "issued")]
 
 
-@pytest.mark.parametrize("word", ["feed", "stream"])
+@pytest.mark.parametrize("word", ["feed", "stream", "times"])
 async def test_no_directive_is_named_like_an_address(country: Country, word: str) -> None:
     body = {**TEXT, "directive": word, "addressees": [PHUKET]}
     response = await post(country, "", A, body)

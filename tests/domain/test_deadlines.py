@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events.clocks import Clock, ClocksSet, DirectiveDue, DirectiveEscalated
@@ -301,6 +301,7 @@ def walked(kind: DirectiveKind, turns: Iterable[tuple[int, int, str]]) -> list[T
     return states
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), TURNS)
 def test_whatever_happens_each_thing_is_stated_once_in_order_and_never_after_it_was_done(
     kind: DirectiveKind, turns: list[tuple[int, int, str]]
@@ -321,6 +322,7 @@ def test_whatever_happens_each_thing_is_stated_once_in_order_and_never_after_it_
     assert all(found == list(range(1, len(found) + 1)) for found in levels.values())
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), TURNS)
 def test_after_a_look_everything_owed_that_fell_due_is_stated(
     kind: DirectiveKind, turns: list[tuple[int, int, str]]
@@ -345,6 +347,7 @@ def test_after_a_look_everything_owed_that_fell_due_is_stated(
         assert said == expected
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), TURNS, st.integers(0, 200))
 def test_looking_more_often_states_the_same_of_what_nobody_answers(
     kind: DirectiveKind, turns: list[tuple[int, int, str]], hours: int

@@ -189,6 +189,27 @@ async def test_parked_facts_are_applied_in_order(network: Network) -> None:
     assert await network.pool.fetchval("SELECT count(*) FROM projections.parked") == 0
 
 
+async def test_what_is_parked_in_one_realm_holds_up_no_other(network: Network) -> None:
+    drill = _of_flood("drill", realm="exercise")
+    await network.post([drill])
+    await network.project()
+    await network.pool.execute("DELETE FROM situations.reports")
+    await network.pool.execute(
+        "INSERT INTO projections.parked (model, key, slot, position, reason) "
+        "VALUES ('situations', 'exercise:incidents/flood', $1, 0, 'DataError: out of range')",
+        slot_of(PHUKET),
+    )
+    await network.post([_of_flood("fact"), _of_flood("more", realm="exercise")])
+    await network.project()
+    assert [row[2] for row in await reports(network)] == ["fact"]
+    assert await network.pool.fetchval("SELECT count(*) FROM projections.parked") == 2
+
+
+def _of_flood(name: str, realm: str = "actual") -> Sent:
+    data, subject = report(dead=1), "incidents/flood"
+    return event("situation.reported.v1", data, id=name, subject=subject, realm=realm)
+
+
 async def test_a_key_stays_parked_from_its_first_failure_on(network: Network) -> None:
     await network.post([said(1, "first")])
     await network.project()

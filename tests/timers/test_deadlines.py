@@ -24,8 +24,9 @@ from schemas.events.directive import (
     DirectiveReturned,
     DirectiveStep,
 )
+from schemas.ids import Realm
 from services.domain import deadlines, directives
-from services.domain.directives import DECIDER, Actor, Directive, Mandate
+from services.domain.directives import DECIDER, Actor, Directive, Mandate, decider_in
 from services.domain.rejected import Rejected
 from services.eventlog.store import DecisionStore, StoredEvent
 from services.eventlog.transact import transact
@@ -74,7 +75,14 @@ class Office:
         """The last tick's time: nobody here has another clock."""
         return self.watch.last.time if self.watch.last else BEGIN
 
-    async def issue(self, id_: str, *to: str, revision: int | None = None, **said: object) -> None:
+    async def issue(
+        self,
+        id_: str,
+        *to: str,
+        revision: int | None = None,
+        realm: Realm = "actual",
+        **said: object,
+    ) -> None:
         """A directive is issued now; or an archive's revision says that it was."""
         stated = {"directive": id_, "deputy": "a", "drafted_by": "secretariat:a", "kind": "order",
                   "title_th": "x", "text_th": "x", "addressees": list(to), **said}  # fmt: skip
@@ -85,12 +93,13 @@ class Office:
         accepted = None if revision is None else self.now
         sent = [
             msgspec.structs.replace(
-                self.named(one, 0), acceptedtime=accepted, archiverevision=revision
+                self.named(one, 0), realm=realm, acceptedtime=accepted, archiverevision=revision
             )
             for one in made
         ]
         bodies = [one.model_dump_json().encode() for one in made]
-        await self.watch.network.decide(DECIDER.stream(id_), *zip(sent, bodies, strict=True))
+        stream = decider_in(realm).stream(id_)
+        await self.watch.network.decide(stream, *zip(sent, bodies, strict=True))
 
     async def take(
         self, id_: str, model: type[DirectiveStep], to: str = PHUKET, **said: object
@@ -118,12 +127,13 @@ class Office:
         await self.watch.publish()
         return await (timer or self.timer).scan()
 
-    async def stated(self, id_: str) -> list[tuple[str, datetime]]:
+    async def stated(self, id_: str, realm: Realm = "actual") -> list[tuple[str, datetime]]:
         """What timers stated of the directive, and the moment it is stated for."""
         return [
             (told(one), row.envelope.time)
-            for row in await self.watch.store.load(DECIDER.stream(id_))
+            for row in await self.watch.store.load(decider_in(realm).stream(id_))
             if isinstance(one := decode(row.envelope.type, row.data), DirectiveDue)
+            and row.envelope.realm == realm
         ]
 
     async def unstated(self, id_: str) -> list[str]:
@@ -194,6 +204,19 @@ async def test_what_was_missed_while_every_timer_was_away_is_stated_once_in_orde
     scans = await asyncio.gather(office.another().scan(), office.another().scan())
     assert sum(sum(scan.stated.values()) for scan in scans if scan) == 5
     assert await office.stated("d") == NOTE[1:]
+
+
+async def test_the_clocks_of_an_exercise_run_there_and_nowhere_else(office: Office) -> None:
+    await office.issue("d", PHUKET, kind="advice", realm="exercise")
+    await office.pass_hours(130)
+    await office.scan()
+    assert await office.stated("d", "exercise") == NOTE[1:]
+    assert await office.stated("d") == []
+    await office.issue("d", PHUKET, kind="advice")
+    await office.pass_hours(130)
+    await office.scan()
+    assert len(await office.stated("d")) == len(NOTE[1:])
+    assert await office.stated("d", "exercise") == NOTE[1:]
 
 
 async def test_a_timer_that_begins_states_nothing_again(office: Office) -> None:

@@ -21,6 +21,11 @@ def highway_floods() -> tuple[Path, ...]:
     return _named("highway_floods", "lines", "reports")
 
 
+def exercise() -> Path:
+    """A whole exercise for `kamkap exercise`: a tsunami on the Andaman coast, made up."""
+    return _FOLDER / "exercise" / "andaman.ndjson"
+
+
 def loaded_at_start() -> tuple[Path, ...]:
     """What a new home of the demonstration takes in: the registry first, then the tsunami."""
     return (registry(), *tsunami_2004())
