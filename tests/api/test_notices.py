@@ -10,7 +10,15 @@ from services.domain.matrix import matrix_at
 from services.embedded.postgres import EmbeddedPostgres
 from services.eventlog.authority import OrdersReader
 from services.identity.identity import Identity
-from services.readmodels.notices import Audience, Notice, Wanted, end_of, message_of, notices
+from services.readmodels.notices import (
+    Audience,
+    Notice,
+    Wanted,
+    end_of,
+    message_of,
+    names_in,
+    notices,
+)
 from services.readmodels.registry_reader import RegistryReader
 from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, Country, open_country, registered
 from tests.api.directing import MOC, PM, POC, A, B, drafted, issued, published, step
@@ -77,6 +85,32 @@ async def test_each_reader_is_told_its_part_in_order(country: Country) -> None:
     assert changes(await told(country, POC), id_) == own
     for reader in (B, "poc:TH-82", "doc:moi.ddpm", "analyst", "operator"):
         assert changes(await told(country, reader), id_) == []
+
+
+async def test_what_is_confidential_is_told_to_both_sides_alone(country: Country) -> None:
+    id_ = await issued(country, "secret", PHUKET, classification="confidential")
+    await published(country)
+    for reader in (PM, A, "secretariat:a", POC, "governor:TH-83"):
+        assert changes(await told(country, reader), id_) == [(1, "issued", None)], reader
+    for reader in ("pmoc", B, MOC, "poc:TH-82"):
+        assert changes(await told(country, reader), id_) == [], reader
+
+
+async def test_whom_no_name_concerns_is_told_nothing(country: Country) -> None:
+    """Who is passed over by names would have been told nothing; confidential or not."""
+    pool = country.gateway.resources.pool
+    for classification in ("open", "confidential"):
+        begin = await end_of(pool)
+        id_ = await issued(country, f"by-name-{classification}", PHUKET,
+                           classification=classification)  # fmt: skip
+        await published(country)
+        names = await names_in(pool, after=begin, upto=await end_of(pool))
+        for reader in (PM, A, B, POC, MOC, "pmoc", "poc:TH-82", "governor:TH-83"):
+            audience = await audience_of(country, reader)
+            found = changes(await told(country, reader, after=begin), id_)
+            assert audience.may_see(names) or not found
+        assert (await audience_of(country, POC)).may_see(names)
+        assert not (await audience_of(country, "poc:TH-82")).may_see(names)
 
 
 async def test_a_draft_is_told_to_nobody_not_even_withdrawn(country: Country) -> None:

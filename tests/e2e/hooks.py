@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import schemathesis
 from schemathesis import Case, CheckContext, Response
@@ -20,7 +21,7 @@ def ndjson(_context: object, value: object) -> bytes:
 
 
 @schemathesis.check
-def holds_for_everybody(context: CheckContext, _response: Response, case: Case) -> None:
+def holds_for_everybody(context: CheckContext, _response: Response, case: Case[Any]) -> None:
     """Each of the others asks the same, and every other check is held against their answers.
 
     One process for all of them: to start it costs five seconds, to ask again some milliseconds.
@@ -31,7 +32,7 @@ def holds_for_everybody(context: CheckContext, _response: Response, case: Case) 
     assert not said, "\n".join(said)
 
 
-def _failures(context: CheckContext, case: Case, token: str | None) -> str:
+def _failures(context: CheckContext, case: Case[Any], token: str | None) -> str:
     """What is wrong with the answer to this case under this token; empty when nothing is."""
     again = case.derive()
     again.headers.pop("Authorization", None)
