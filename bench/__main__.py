@@ -32,6 +32,7 @@ from bench import (
     signed,
     single,
     streams,
+    webhooks,
 )
 from bench.latest import Result
 from bench.measuring import Row
@@ -58,6 +59,7 @@ GROUPS: Mapping[str, Group] = {
     "projection-two": Group(projection.by_two, 5),
     "streams": Group(streams.rows, 6),
     "freshness": Group(freshness.rows, 4),
+    "webhooks": Group(webhooks.rows, 6),
     "reads": Group(reads.rows, 8),
     "past": Group(past.rows, 30),
     "reshuffle": Group(reshuffle.rows, 4),

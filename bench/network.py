@@ -117,6 +117,8 @@ class Network:
             "KAMKAP_JWKS_URL": self.settings.jwks_url or "",
             "KAMKAP_SECRET": secret.get_secret_value() if secret else "",
             "KAMKAP_LOG_LEVEL": "error",
+            # The receivers of webhooks are on this machine.
+            "KAMKAP_WEBHOOKS_LOOPBACK": "true",
             # Rates are kept, as in production, and high enough to stop nobody.
             "KAMKAP_READS_PER_MINUTE": "1000000000",
             "KAMKAP_EVENTS_PER_MINUTE": "1000000000",

@@ -20,6 +20,8 @@ class Size:
     """Events of history under the reads of past moments."""
     centres: int
     """Centres beside those of the provinces, under the same reads."""
+    subscribers: int
+    """Webhooks that are told of one directive at once."""
 
 
 FULL = Size(
@@ -33,6 +35,7 @@ FULL = Size(
     million=1_000_000,
     past=5_000_000,
     centres=10_000,
+    subscribers=1_000,
 )
 QUICK = Size(
     runs=3,
@@ -45,4 +48,5 @@ QUICK = Size(
     million=20_000,
     past=20_000,
     centres=200,
+    subscribers=154,
 )

@@ -28,6 +28,7 @@ from schemas.events.directive import (
     DirectiveReversed,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveUpheld,
     DirectiveWithdrawn,
 )
@@ -107,6 +108,7 @@ DECISION_TYPES: tuple[type[EventModel], ...] = (
     DirectiveActStopped,
     DirectiveLifted,
     DirectiveUpheld,
+    DirectiveUndeliverable,
     DirectiveClosed,
     DirectiveWithdrawn,
     DirectiveReversed,

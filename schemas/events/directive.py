@@ -205,6 +205,25 @@ class DirectiveUpheld(DirectiveStep):
     reason: Text
 
 
+class DirectiveUndeliverable(EventModel):
+    """An addressee's own system did not take a notice in, for days: somebody must reach it."""
+
+    type: ClassVar[str] = "directive.undeliverable.v1"
+
+    directive: Key
+    addressee: Key
+    channel: Literal["webhook"]
+    subscriber: Name
+    """The identity that asked to be told there."""
+    notice: Name
+    """The id of the event that was to be told."""
+    attempts: Count
+    since: Moment
+    """The first attempt."""
+    reason: Name
+    """What the last one came to: `status 500`, `no answer`."""
+
+
 class DirectiveClosed(EventModel):
     """Every addressee has done what there was to do."""
 

@@ -17,6 +17,7 @@ from services.api import (
     centres,
     changes,
     clocks,
+    deliveries,
     deputies,
     directive_steps,
     directive_times,
@@ -35,6 +36,7 @@ from services.api import (
     provinces,
     quarantine,
     session,
+    subscriptions,
 )
 from services.api.cursors import Cursors
 from services.api.database import Pool, snapshot_of
@@ -51,6 +53,7 @@ from services.eventlog.store import DecisionStore
 from services.identity.caller import Reception
 from services.identity.rates import Meter, Rate
 from services.identity.sessions import Sessions
+from services.identity.signing import SecretSeal
 from services.identity.tokens import Verifier
 from services.operation import health, problems
 from services.operation.health import Check
@@ -80,6 +83,8 @@ ROUTERS = (
     feed.router,
     directives.router,
     directive_steps.router,
+    subscriptions.router,
+    deliveries.router,
     archive.router,
     quarantine.router,
 )
@@ -106,6 +111,8 @@ class Surroundings:
     """How often one identity may ask; None is as often as it likes."""
     public_origin: str | None = None
     """What browsers call this address; None is what they sent the request to."""
+    webhooks_loopback: bool = False
+    """Development: webhooks may lead to this machine."""
     clock: Callable[[], datetime] = _now
 
 
@@ -133,9 +140,11 @@ class Gateway:
             progress=progress,
             tokens=tokens,
             cursors=Cursors(key, epoch=epoch),
+            seal=SecretSeal(key),
             clock=clock,
             reference=reference,
             streams=Streams(pool, progress, reference, Places(tokens), clock),
+            webhooks_loopback=surroundings.webhooks_loopback,
         )
         return cls(surroundings, resources)
 

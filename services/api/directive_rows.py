@@ -128,6 +128,10 @@ SELECT * FROM (
     SELECT t.position, t.time, t.step, t.addressee, t.body::text FROM directives.stated t
     WHERE t.directive = :directive AND {stated_counts} AND {sees_stated}
     UNION ALL
+    SELECT u.position, u.time, 'undeliverable', u.addressee, u.body::text
+    FROM directives.undeliverable u
+    WHERE u.directive = :directive AND {undeliverable_counts} AND {sees_undeliverable}
+    UNION ALL
     SELECT o.position, o.time, 'reserved', NULL,
            json_build_object('by', 'pm', 'order', o.number)::text
     FROM oversight.orders o
@@ -207,7 +211,9 @@ def counted(sql: str, question: Question, **named: str) -> str:
         authority_counts=counts("a"),
         order_counts=counts("o"),
         stated_counts=counts("t"),
+        undeliverable_counts=counts("u"),
         sees_step=sees_step("s"),
         sees_stated=sees_step("t"),
+        sees_undeliverable=sees_step("u"),
         **named,
     )

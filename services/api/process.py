@@ -40,6 +40,7 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             rate=reads_of(settings),
             public_origin=settings.public_origin,
+            webhooks_loopback=settings.webhooks_loopback,
         )
         gateway = Gateway.at(surroundings)
         answers = partial(serve, create_app(gateway), place, on_stop=gateway.stop)

@@ -31,6 +31,7 @@ from services.eventlog.position import BadToken, PositionTokens
 from services.eventlog.store import DecisionStore
 from services.identity.caller import caller
 from services.identity.identity import Identity
+from services.identity.signing import SecretSeal
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
 from services.readmodels.statements import fetch
@@ -56,10 +57,13 @@ class Resources:
     progress: Progress
     tokens: PositionTokens
     cursors: Cursors
+    seal: SecretSeal
     clock: Callable[[], datetime]
     reference: ReferenceCache
     streams: Streams
     patience: Patience = Patience()
+    webhooks_loopback: bool = False
+    """Development: webhooks may lead to this machine."""
 
     @cached_property
     def orders(self) -> OrdersReader:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.domain import (
     directives,
+    endpoints,
     entitlement,
     grounds,
     issuing,
@@ -17,6 +18,7 @@ from services.domain import (
     signatures,
     signing,
     standing,
+    subscriptions,
 )
 from services.domain.rejected import Rejected
 from services.operation.problems import Text
@@ -203,6 +205,16 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
     directives.OwnDraft: _not_entitled(
         "ผู้ร่าง ({drafted_by}) ออกข้อสั่งการนั้นเองไม่ได้",
         "who wrote the draft ({drafted_by}) does not issue it",
+    ),
+    endpoints.AddressRefused: Refusal(
+        422,
+        Text("ที่อยู่ปลายทางใช้ไม่ได้ ({why})", "the address of the webhook is not taken: {why}"),
+    ),
+    subscriptions.TooManySubscriptions: _conflict(
+        "มีการสมัครรับได้ไม่เกิน {most} รายการ", "one identity has at most {most} subscriptions"
+    ),
+    subscriptions.SubscriptionDisabled: _conflict(
+        "การสมัครรับนี้ถูกปิดอยู่ ต้องเปิดใหม่ก่อน", "the subscription is disabled: enable it first"
     ),
     grounds.NotADecider: _not_entitled(
         "ผู้ใช้ประเภท {kind} ไม่มีอำนาจสั่งการ", "a {kind} decides nothing here"

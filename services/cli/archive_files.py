@@ -37,6 +37,11 @@ TABLES = (
     Table("decisions", "head"),
     Table("eventlog", "ticks"),
     Table("inbox", "progress"),
+    # Who is told by webhook, how it is signed, and what is still to be told.
+    Table("outward", "subscriptions"),
+    Table("outward", "secrets"),
+    Table("outward", "deliveries"),
+    Table("outward", "attempts"),
     # What could not be read in `status` is found again when the log is read again.
     Table("projections", "quarantine", "topic LIKE 'inbox.%'"),
 )

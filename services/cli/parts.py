@@ -95,6 +95,7 @@ class Parts:
                 metrics=self.metrics,
                 rate=reads_of(self.settings),
                 public_origin=self.settings.public_origin,
+                webhooks_loopback=self.settings.webhooks_loopback,
             )
         )
 

@@ -8,13 +8,16 @@ import asyncpg
 import structlog
 
 from services.dispatcher.audiences import AudienceReader
+from services.dispatcher.calling import Caller
 from services.dispatcher.feeds import Feeds
 from services.dispatcher.topics import Topics
+from services.dispatcher.webhooks import Webhooks
 from services.eventlog.connection import LOST
 from services.eventlog.homes import EMBEDDED
 from services.eventlog.log import Log
 from services.eventlog.store import DecisionStore, StoreUnavailable
 from services.eventlog.transact import Contended
+from services.identity.signing import SecretSeal
 from services.operation.connections import log_of, pool_of
 from services.operation.health import health_app
 from services.operation.metrics import Metrics
@@ -22,7 +25,7 @@ from services.operation.process import Work, instance, persist, run_until_stoppe
 from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 
-POOL_SIZE = 8
+POOL_SIZE = 12
 _AWAY = (*LOST, StoreUnavailable, Contended, asyncpg.UndefinedTableError,
          asyncpg.InvalidSchemaNameError, asyncpg.InvalidCachedStatementError)  # fmt: skip
 
@@ -51,7 +54,18 @@ def works(
     """What the process does, for one that does more beside it. The pool is of its role."""
     audiences = AudienceReader(pool, store, _now)
     feeds = Feeds(pool, store, audiences, clock=_now)
-    stating: dict[str, Work] = {"feeds": partial(persist, feeds.run, name="feeds", through=_AWAY)}
+    webhooks = Webhooks(
+        pool,
+        store,
+        Caller(loopback=settings.webhooks_loopback),
+        SecretSeal(settings.sealing_key),
+        audiences,
+        clock=_now,
+    )
+    stating: dict[str, Work] = {
+        "feeds": partial(persist, feeds.run, name="feeds", through=_AWAY),
+        **webhooks.works,
+    }
     if settings.log_url == EMBEDDED:
         logger.info("no_topics", why="the log is in the database: centres read the feed")
         return stating

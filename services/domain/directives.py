@@ -22,6 +22,7 @@ from schemas.events.directive import (
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveWithdrawn,
 )
 from schemas.events.model import EventModel
@@ -291,6 +292,17 @@ def _check_hand(directive: Directive, rule: Rule, taken: DirectiveStep, actor: A
 def _is_issuer(directive: Directive, actor: Actor) -> bool:
     """The Prime Minister always may; the holder until the Prime Minister has taken it over."""
     return "pm" in actor.roles or (directive.phase != "taken_over" and "issuer" in actor.roles)
+
+
+def undeliverable(directive: Directive, told: DirectiveUndeliverable) -> list[EventModel]:
+    """An addressee could not be reached; where it stands does not change.
+
+    Raises:
+        DirectiveUnknown: it was never issued to this addressee.
+    """
+    if told.addressee not in directive.standing:
+        raise DirectiveUnknown()
+    return [told]
 
 
 def withdraw(directive: Directive, actor: Actor, *, reason: str) -> list[EventModel]:

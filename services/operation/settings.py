@@ -200,6 +200,13 @@ class Settings(BaseModel):
     events_per_minute: Annotated[
         int, Field(ge=1, description="Events to the door, for each centre and process.")
     ] = 600_000
+    webhooks_loopback: Annotated[
+        bool,
+        Field(
+            description="For development alone: webhooks may lead to this machine's own loopback "
+            "address, and over plain HTTP."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="The least that is written to the structured log (stderr, JSON lines)."),

@@ -14,6 +14,7 @@ from schemas.events.directive import (
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveWithdrawn,
 )
 from services.domain.clocks import alarms
@@ -29,6 +30,7 @@ from services.readmodels.directives import (
     METADATA,
     STATED,
     STEPS,
+    UNDELIVERABLE,
     WHOLES,
 )
 
@@ -107,6 +109,10 @@ def project(fact: Fact) -> Iterator[Row]:
         case DirectiveDue() as due:
             yield _stated(fact, due)
             yield _touched(fact, due.directive)
+        case DirectiveUndeliverable() as told:
+            body = told.model_dump_json()
+            yield fact.row(UNDELIVERABLE, told.directive, told.addressee, body, _NOT_SETTLED)
+            yield _touched(fact, told.directive)
         case (
             DirectiveTakenOver(directive=directive)
             | DirectiveClosed(directive=directive)

@@ -123,6 +123,19 @@ AUTHORITY = fact_table(
 """By which clause of which order, with which power over what, an addressee is directed; null in
 what the Prime Minister issued. `readers` as WHOLES."""
 
+UNDELIVERABLE = fact_table(
+    "undeliverable",
+    METADATA,
+    Column("directive", Text, nullable=False),
+    Column("addressee", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("readers", ARRAY(Text)),
+    Index("undeliverable_directive", "realm", "directive", "position"),
+    info=_SEEN,
+)
+"""An addressee that a notice could not be delivered to; no step, so that nobody's state changes.
+`readers` as WHOLES."""
+
 WHOLES = Table(
     "wholes",
     METADATA,
@@ -142,5 +155,5 @@ WHOLES = Table(
 who reads directives (a draft, what is confidential), and from when on nothing more is owed, with
 the place of the event that says so; `infinity` while something is. A filter, never an answer."""
 
-LOCKED = (DRAFTS, STEPS, ALARMS, STATED, AUTHORITY)
+LOCKED = (DRAFTS, STEPS, ALARMS, STATED, AUTHORITY, UNDELIVERABLE)
 """The tables whose rows have the readers that WHOLES has of their directive."""

@@ -7,6 +7,7 @@ from random import Random
 
 from tests.api.country import BANGKOK, DISASTERS, PHANG_NGA, PHUKET, Country, Json
 from tests.api.outside import Event, Happening
+from tests.api.subscribing import id_of
 
 SINCE = "2024-09-01T12:02:30+07:00"
 UNASKED = {
@@ -60,6 +61,10 @@ IDS = {
 
 DIRECTIVES = ["coast", "none"]
 """What `id` may be of a directive."""
+
+SUBSCRIBER = "governor:TH-82"
+"""Nobody who asks: whose subscription it is, every one of them must take for none."""
+SUBSCRIPTIONS = [id_of(SUBSCRIBER), "00000000-0000-4000-8000-000000000000"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,8 @@ class Walk:
             return [None, None, self.known_at]
         if name == "id" and path.startswith("/v1/directives/"):
             return DIRECTIVES
+        if name == "id" and path.startswith("/v1/subscriptions/"):
+            return SUBSCRIPTIONS
         return IDS.get(path, ["a", "b", "z"]) if name == "id" else VALUES[name]
 
     def _of_events(self, here: Happening) -> Iterator[Question]:

@@ -13,6 +13,7 @@ from services.api.openapi import EXAMPLES
 from services.embedded.postgres import EmbeddedPostgres
 from tests.api.country import Country, Json, open_country
 from tests.api.happenings import direct, happen
+from tests.api.subscribing import KEY, id_of, sent, subscribed
 from tests.database import fresh_database
 
 PATHS = {
@@ -29,6 +30,8 @@ PATHS = {
     "/v1/directives/times": {"by": "province"},
     "/v1/directives/{id}": {"id": "coast"},
     "/v1/directives/{id}/history": {"id": "coast"},
+    "/v1/subscriptions/{id}": {"id": id_of("pm")},
+    "/v1/subscriptions/{id}/deliveries": {"id": id_of("pm")},
     "/v1/policies/{id}": {"id": "coast"},
     "/v1/changes": {"from_as_of": "2024-09-01T12:02:30+07:00"},
     "/v1/deputies/{id}/changes": {"id": "a", "from_as_of": "2024-09-01T12:02:30+07:00"},
@@ -59,6 +62,8 @@ async def country(
     ):
         await happen(opened)
         await direct(opened)
+        await subscribed(opened, "pm", key=KEY)
+        await sent(opened, f"/{id_of('pm')}/test", "pm")
         yield opened
 
 

@@ -24,6 +24,7 @@ from tests.api.country import (
     registered,
 )
 from tests.api.happenings import alerted, direct, happen, measured, opened, said
+from tests.api.subscribing import KEY, id_of, sent, subscribed
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
 
@@ -44,6 +45,9 @@ STATEMENTS = {
     "/v1/deputies/a/area": 1,
     "/v1/deputies/a/overview": 7,
     "/v1/oversight": 1,
+    "/v1/subscriptions": 2,
+    f"/v1/subscriptions/{id_of('pm')}": 2,
+    f"/v1/subscriptions/{id_of('pm')}/deliveries": 3,
     "/v1/archive": 1,
     "/v1/overview": 6,
     "/v1/directives": 3,
@@ -102,6 +106,8 @@ async def country(
     ):
         await happen(opened_country)
         await direct(opened_country)
+        await subscribed(opened_country, "pm", key=KEY)
+        await sent(opened_country, f"/{id_of('pm')}/test", "pm")
         yield opened_country
 
 

@@ -22,10 +22,11 @@ from services.api.problems import forbidden, not_found
 from services.api.reading import Asked
 from services.embedded.postgres import EmbeddedPostgres
 from services.readmodels.moment import Cut, Moment
-from tests.api.asking import SINCE, UNASKED, Question, Walk, differences, observe
+from tests.api.asking import SINCE, SUBSCRIBER, UNASKED, Question, Walk, differences, observe
 from tests.api.country import SECRET, Country, open_country
 from tests.api.happenings import direct, happen
 from tests.api.outside import REACHES, Happening, Reach, happening
+from tests.api.subscribing import KEY, subscribed
 from tests.database import fresh_database
 from tests.projections.network import NOON
 
@@ -55,6 +56,7 @@ async def country(
     ):
         await happen(opened)
         await direct(opened)
+        await subscribed(opened, SUBSCRIBER, key=KEY)
         # A retry that nobody works off: who asks for one hears of this.
         opened.wait_at_most(seconds=0)
         await opened.send("POST", "/v1/quarantine/retry", "operator")

@@ -39,6 +39,25 @@ _LOG = 'SELECT topic, partition, "offset", key, headers, value FROM log.messages
 _DECISIONS = "SELECT * FROM decisions.events ORDER BY position"
 _TICKS = "SELECT * FROM eventlog.ticks ORDER BY number"
 _KEPT = (_DECISIONS, _TICKS)
+_OUTWARD = ("subscriptions", "secrets", "deliveries", "attempts")
+_SUBSCRIBED = """
+WITH s AS (
+    INSERT INTO outward.subscriptions
+        (id, owner, realm, url, signing, filter, digest, created_at, cursor)
+    VALUES (gen_random_uuid(), 'poc:TH-83', 'actual', 'https://hooks.example/', 'hmac', '{}', 'd',
+            $1, 7)
+    RETURNING id
+), k AS (
+    INSERT INTO outward.secrets (subscription, number, sealed, made_at)
+    SELECT id, 1, '\\x00ff', $1 FROM s
+), d AS (
+    INSERT INTO outward.deliveries
+        (subscription, position, event, directive, change, body, queued_at, next_at, tries)
+    SELECT id, 5, 'e5', 'coast', 'issued', '\\x7b7d', $1, $1, 1 FROM s RETURNING *
+)
+INSERT INTO outward.attempts (subscription, position, number, at, status, said)
+SELECT subscription, position, 1, $1, 503, 'ล่ม' FROM d
+"""
 _SAID = "SELECT slot, position, figures[1] FROM situations.reports"
 
 
@@ -112,6 +131,18 @@ async def test_log_decisions_and_ticks_come_back_as_they_were(
         assert await Ticker(new.pool, new.log).tick() is None
         await new.decide(30)
         assert await new.store.next_position() == 31
+
+
+async def test_a_restore_forgets_no_subscriber_and_nothing_that_waits(
+    database: Database, tmp_path: Path
+) -> None:
+    async with two_networks(database) as (old, new):
+        await old.pool.execute(_SUBSCRIBED, NOW)
+        kept = [await old.rows(f"SELECT * FROM outward.{table}") for table in _OUTWARD]
+        folder, manifest = await saved(old, tmp_path / "backup")
+        await fill(folder, manifest, pool=new.pool, log=new.log, bar=SILENT)
+        assert [await new.rows(f"SELECT * FROM outward.{table}") for table in _OUTWARD] == kept
+        assert all(kept)
 
 
 async def test_a_token_of_before_the_restore_is_refused(database: Database, tmp_path: Path) -> None:

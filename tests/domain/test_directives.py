@@ -26,6 +26,7 @@ from schemas.events.directive import (
     DirectiveStep,
     DirectiveSuperseded,
     DirectiveTakenOver,
+    DirectiveUndeliverable,
     DirectiveUpheld,
     DirectiveWithdrawn,
 )
@@ -325,3 +326,15 @@ def test_however_it_is_walked_it_closes_exactly_when_nothing_is_owed(
         assert again == ("illegal-step" if directive.phase == "closed" else [])
     owes = {"acknowledged"} if kind == "advice" else DONE
     assert (directive.phase == "closed") == (set(directive.standing.values()) <= owes)
+
+
+def test_what_could_not_be_delivered_is_told_of_whom_it_was_issued_to_and_moves_nobody() -> None:
+    directive = issued()
+    told = DirectiveUndeliverable(
+        directive="d", addressee=MOI, channel="webhook", subscriber="moc:moi", notice="n",
+        attempts=10, since=NOW, reason="status 500",
+    )  # fmt: skip
+    assert outcome(directives.undeliverable, directive, told) == [told]
+    assert directives.evolve(directive, told) == directive
+    other = told.model_copy(update={"addressee": "TH-10"})
+    assert outcome(directives.undeliverable, directive, other) == "directive-unknown"

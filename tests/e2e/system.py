@@ -116,7 +116,13 @@ class System:
 async def open_system(database: Database, home: Path, *, log_url: str) -> AsyncIterator[System]:
     """A network on this database and log, opened now, ready to take events in."""
     # Schemathesis asks faster than any reader; what a rate does is tested where it is made.
-    own = Settings(home=home, reads_per_minute=_NO_RATE, events_per_minute=_NO_RATE)
+    own = Settings(
+        home=home,
+        reads_per_minute=_NO_RATE,
+        events_per_minute=_NO_RATE,
+        # A test's receivers are on this machine.
+        webhooks_loopback=True,
+    )
     settings = own.model_copy(
         update={
             "log_url": log_url,

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import aiokafka
+from fastapi import Response
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from schemas.envelope import OUT_PREFIX
 from schemas.ids import CentreId, topic_of_centre
 from services.eventlog.homes import EMBEDDED
 from services.eventlog.log import TopicSpec
+from tests.dispatcher.receiving import receiving
 from tests.e2e.system import Json, System
 
 POC = "poc:TH-83"
@@ -114,3 +116,34 @@ async def test_a_plain_consumer_of_the_centre_s_topic_meets_what_the_feed_tells(
     items, _ = await feed(system, POC)
     (item,) = [one for one in items if one["id"] == headers["ce_id"]]
     assert json.loads(message.value)["text"] == item["data"]["text"]
+
+
+async def test_a_province_s_own_system_is_told_by_webhook_and_answers(system: System) -> None:
+    headers = {"Authorization": f"Bearer {system.token(POC)}", "Idempotency-Key": uuid4().hex}
+    came: asyncio.Queue[Json] = asyncio.Queue()
+
+    def take(event: Json) -> Response:
+        came.put_nowait(event["data"])
+        return Response("ได้รับแล้ว")
+
+    async with receiving() as receiver, stream(system, "pm") as issuer:
+        receiver.answer = take
+        made = await system.client.post(
+            "/v1/subscriptions", json={"url": receiver.url}, headers=headers
+        )
+        assert made.status_code == 201, made.text
+        receiver.secrets.append(made.json()["secret"])
+        try:
+            directive = await issued(system)
+            # Delivered by what its receiver answered; acknowledged only by its own word.
+            assert await changes(issuer, directive, "delivered") == ["issued", "delivered"]
+            await send(system, f"/{directive}/acknowledge", POC)
+            async with asyncio.timeout(_SECONDS):
+                while (await came.get())["change"] != "acknowledged":
+                    pass
+        finally:
+            path = f"/v1/subscriptions/{made.json()['id']}"
+            await system.client.delete(path, headers=headers)
+    told = [one["data"] for one in receiver.received]
+    own = [one["change"] for one in told if one["directive"] == directive]
+    assert own == ["issued", "delivered", "acknowledged"]
