@@ -1,9 +1,10 @@
 """Notices: what travels outward of each directive, in the order of the decisions, scope and all.
 
 Every step of a directive from its issue on is one, and all that timers stated of it: what the
-tables `directives.steps` and `directives.stated` hold. Drafts are told to nobody. Who reads on goes
-by the position of the decision. A step that the read model could not apply yet stops everybody
-before it, because who has passed a position never looks there again.
+tables `directives.steps` and `directives.stated` hold. Drafts are told to nobody, nor is what an
+archive tells: it is over. Who reads on goes by the position of the decision. A step that the read
+model could not apply yet stops everybody before it, because who has passed a position never looks
+there again.
 """
 
 import json
@@ -43,12 +44,12 @@ WITH looked AS MATERIALIZED (
         (SELECT s.position, s.directive AS id, s.step, s.addressee, s.time, s.id AS event, s.body
          FROM directives.steps s
          WHERE s.slot = {DECISIONS_SLOT} AND s.position >= :after AND s.position < :upto
-           AND {{counts_s}} ORDER BY s.position LIMIT :looked)
+           AND s.archive_revision IS NULL AND {{counts_s}} ORDER BY s.position LIMIT :looked)
         UNION ALL
         (SELECT t.position, t.directive, t.step, t.addressee, t.time, t.id, t.body
          FROM directives.stated t
          WHERE t.slot = {DECISIONS_SLOT} AND t.position >= :after AND t.position < :upto
-           AND {{counts_t}} ORDER BY t.position LIMIT :looked)
+           AND t.archive_revision IS NULL AND {{counts_t}} ORDER BY t.position LIMIT :looked)
     ) happened
     ORDER BY position LIMIT :looked
 ), seen AS MATERIALIZED (

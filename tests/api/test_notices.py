@@ -23,7 +23,7 @@ from services.readmodels.registry_reader import RegistryReader
 from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, Country, open_country, registered
 from tests.api.directing import MOC, PM, POC, A, B, drafted, issued, published, step
 from tests.database import fresh_database
-from tests.projections.network import event
+from tests.projections.network import NOON, event
 
 
 async def told(
@@ -85,6 +85,24 @@ async def test_each_reader_is_told_its_part_in_order(country: Country) -> None:
     assert changes(await told(country, POC), id_) == own
     for reader in (B, "poc:TH-82", "doc:moi.ddpm", "analyst", "operator"):
         assert changes(await told(country, reader), id_) == []
+
+
+async def test_what_an_archive_tells_is_told_to_nobody(country: Country) -> None:
+    said = {"directive": "long-ago", "deputy": "a", "drafted_by": "secretariat:a", "kind": "order",
+            "title_th": "x", "text_th": "x", "addressees": [PHUKET]}  # fmt: skip
+    issue = {"directive": "long-ago", "issued_by": "pm", "capacity": "prime_minister",
+             "authority": [{"addressee": PHUKET}]}  # fmt: skip
+    taken = {"directive": "long-ago", "addressee": PHUKET, "by": "poc:TH-83"}
+    imported = {"acceptedtime": NOON, "archiverevision": 1, "source": "/centres/pmoc"}
+    await country.network.decide(
+        "directives/long-ago",
+        event("directive.drafted.v1", said, **imported),
+        event("directive.issued.v1", issue, **imported),
+        event("directive.acknowledged.v1", taken, **imported),
+    )
+    await published(country)
+    for reader in (PM, A, POC):
+        assert changes(await told(country, reader), "long-ago") == []
 
 
 async def test_what_is_confidential_is_told_to_both_sides_alone(country: Country) -> None:
