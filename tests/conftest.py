@@ -1,6 +1,7 @@
 """The servers of the suite: one Postgres, one broker, three brokers, each started on first use.
 
-A test that kills, stops or fills a server starts one of its own.
+A test that kills, stops or fills a server starts one of its own. Brokers end with the file that
+asked for them: idle ones cost a core between them.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -43,14 +44,14 @@ async def database(postgres_server: EmbeddedPostgres) -> AsyncIterator[Database]
         yield fresh
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Apache Kafka on one broker. Tests take topics of their own."""
     with closing(Cluster.start(tmp_path_factory.mktemp("kafka-one"))) as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka_three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Apache Kafka on three brokers, two in-sync replicas. Tests take topics of their own."""
     with closing(Cluster.start(tmp_path_factory.mktemp("kafka-three"), 3)) as cluster:

@@ -20,7 +20,15 @@ from services.readmodels.notices import (
     notices,
 )
 from services.readmodels.registry_reader import RegistryReader
-from tests.api.country import DISASTERS, PHANG_NGA, PHUKET, Country, open_country, registered
+from tests.api.country import (
+    DISASTERS,
+    PHANG_NGA,
+    PHUKET,
+    Country,
+    Json,
+    open_country,
+    registered,
+)
 from tests.api.directing import MOC, PM, POC, A, B, drafted, issued, published, step
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
@@ -93,7 +101,7 @@ async def test_what_an_archive_tells_is_told_to_nobody(country: Country) -> None
     issue = {"directive": "long-ago", "issued_by": "pm", "capacity": "prime_minister",
              "authority": [{"addressee": PHUKET}]}  # fmt: skip
     taken = {"directive": "long-ago", "addressee": PHUKET, "by": "poc:TH-83"}
-    imported = {"acceptedtime": NOON, "archiverevision": 1, "source": "/centres/pmoc"}
+    imported: Json = {"acceptedtime": NOON, "archiverevision": 1, "source": "/centres/pmoc"}
     await country.network.decide(
         "directives/long-ago",
         event("directive.drafted.v1", said, **imported),

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from deploy.kafka.broker import Cluster
 from services.eventlog.kafka import KafkaLog
 from services.eventlog.kafka_brokers import brokers_at
@@ -42,6 +44,7 @@ async def test_nothing_is_lost_and_no_id_changes(
         **{name: value for name, value in os.environ.items() if not name.startswith("KAMKAP_")},
         "KAMKAP_HOME": str(tmp_path / "dispatcher"),
         "KAMKAP_PORT": "0",
+        "KAMKAP_SECRET": Fernet.generate_key().decode(),
         "KAMKAP_DATABASE_URL": database.dsn("").replace("//@", "//"),
         "KAMKAP_LOG_URL": f"kafka://{kafka_one.bootstrap}",
     }

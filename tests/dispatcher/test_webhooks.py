@@ -151,7 +151,8 @@ async def test_the_next_of_a_directive_waits_for_the_one_before_and_others_do_no
     await step(hooks.country, "first", "acknowledge", POC)
     await issued(hooks.country, "second", PHUKET)
     await hooks.catch_up()
-    assert receiver.changes == [("first", "issued"), ("second", "issued")]
+    # Of two directives either may come first.
+    assert sorted(receiver.changes) == [("first", "issued"), ("second", "issued")]
     failing.clear()
     await hooks.pass_by(SCHEDULE[0])
     assert receiver.changes[2:] == [("first", "issued"), ("first", "acknowledged")]

@@ -30,13 +30,13 @@ async def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
         home.server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_broker_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaHome]:
     with closing(Cluster.start(tmp_path_factory.mktemp("one-broker-home"))) as cluster:
         yield KafkaHome(cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def three_brokers_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaHome]:
     with closing(Cluster.start(tmp_path_factory.mktemp("three-brokers-home"), 3)) as cluster:
         yield KafkaHome(cluster)

@@ -107,7 +107,9 @@ async def test_a_slow_body_is_answered_408_and_counted(doorway: Doorway) -> None
         (b"authorization", f"Bearer {doorway.token('poc:TH-83')}".encode()),
         (b"content-type", STRUCTURED.encode()),
     ]
-    answer = await doorway.ingest.endpoint.answer({"headers": headers}, wire.receive)
+    answer = await doorway.ingest.endpoint.answer(
+        {"path": "/v1/events", "headers": headers}, wire.receive
+    )
     assert answer is not None
     assert answer.status == 408
     assert (b"connection", b"close") in answer.headers
