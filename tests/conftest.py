@@ -17,11 +17,19 @@ from tests.database import Database, fresh_database, make_template
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares servers stays in one worker: a file's tests, or those of one whole network."""
+    """What shares servers stays in one worker: a file's tests, or those of one whole network.
+
+    So do the faults: two storms at once would take each other's cores and prove no more.
+    """
     for item in items:
-        chosen = getattr(item, "callspec", None)
-        network = chosen.params.get("log_url") if chosen else None
-        item.add_marker(pytest.mark.xdist_group(network or item.nodeid.partition("::")[0]))
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    chosen = getattr(item, "callspec", None)
+    network = chosen.params.get("log_url") if chosen else None
+    file = item.nodeid.partition("::")[0]
+    return network or ("faults" if file.startswith("tests/faults/") else file)
 
 
 @pytest_asyncio.fixture(scope="session")
