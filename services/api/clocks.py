@@ -2,9 +2,9 @@
 
 from datetime import date
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict
 from pydantic.config import JsonDict
 from starlette.responses import Response
@@ -21,12 +21,12 @@ from services.api.deciding import (
     request_body,
     token_after,
 )
-from services.api.problems import documented, forbidden
-from services.api.reading import Asked, Asker, Opened
+from services.api.orders import PrimeMinister
+from services.api.problems import documented
+from services.api.reading import Asked, Opened
 from services.domain import clocks
 from services.domain.registry import CLOCKS
 from services.domain.scope import Resource
-from services.identity.identity import Identity
 
 router = APIRouter(tags=["directives"])
 
@@ -74,17 +74,6 @@ class ClocksDecided(ClocksItem):
     """With `after`, an answer that knows it."""
 
 
-async def prime_minister(identity: Asker) -> Identity:
-    """The one who sets the clocks; asked before anything else of the request is read.
-
-    Raises:
-        Problem: 403.
-    """
-    if identity.kind != "pm":
-        raise forbidden()
-    return identity
-
-
 @router.post(
     "/v1/clocks",
     status_code=201,
@@ -92,7 +81,7 @@ async def prime_minister(identity: Asker) -> Identity:
     openapi_extra=request_body(ClocksBody),
 )
 async def set_clocks(
-    identity: Annotated[Identity, Depends(prime_minister)],
+    identity: PrimeMinister,
     key: IdempotencyKey,
     request: Request,
     resources: Opened,

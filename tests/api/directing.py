@@ -5,11 +5,17 @@ from hashlib import sha256
 
 import httpx
 
-from tests.api.country import Country, Json
+from tests.api.country import Country, Json, registered
 
 SECRETARIAT, A, B, PM = "secretariat:a", "deputy:a", "deputy:b", "pm"
 POC, GOVERNOR, MOC, DOC = "poc:TH-83", "governor:TH-83", "moc:moi", "doc:moi.ddpm"
 TEXT = {"kind": "order", "title_th": "อพยพ", "text_th": "ให้อพยพประชาชน", "deputy": "a"}
+
+
+async def department_registered(country: Country) -> None:
+    """The ministry of interior has its department of disasters."""
+    stated = {"department": "moi.ddpm", "ministry": "moi", "name_th": "กรม ปภ."}
+    await country.network.decide("registry", registered("department.registered.v1", **stated))
 
 
 async def post(

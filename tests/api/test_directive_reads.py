@@ -17,8 +17,8 @@ from tests.api.country import (
     gives,
     open_country,
     order,
-    registered,
 )
+from tests.api.directing import department_registered
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
 
@@ -54,11 +54,7 @@ async def told(
         fresh_database(postgres_server) as database,
         open_country(database, tmp_path_factory.mktemp("home")) as opened,
     ):
-        await opened.network.decide(
-            "registry",
-            registered("department.registered.v1", department="moi.ddpm", ministry="moi",
-                       name_th="กรม ปภ."),
-        )  # fmt: skip
+        await department_registered(opened)
         for id_, (lives, said) in TOLD.items():
             await opened.network.decide(f"directives/{id_}", *life(id_, lives, said))
         end = {"directive": "ended", "by": A, "reason": "x"}

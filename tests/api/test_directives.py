@@ -36,6 +36,7 @@ from tests.api.directing import (
     TEXT,
     A,
     B,
+    department_registered,
     drafted,
     issued,
     post,
@@ -73,11 +74,7 @@ async def shared(
         fresh_database(postgres_server) as database,
         open_country(database, tmp_path_factory.mktemp("home")) as opened,
     ):
-        await opened.network.decide(
-            "registry",
-            registered("department.registered.v1", department="moi.ddpm", ministry="moi",
-                       name_th="กรม ปภ."),
-        )  # fmt: skip
+        await department_registered(opened)
         for policy, said in POLICIES.items():
             await opened.network.decide(f"registry/policies/{policy}", *said)
         await published(opened)

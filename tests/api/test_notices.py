@@ -27,9 +27,19 @@ from tests.api.country import (
     Country,
     Json,
     open_country,
-    registered,
 )
-from tests.api.directing import MOC, PM, POC, A, B, drafted, issued, published, step
+from tests.api.directing import (
+    MOC,
+    PM,
+    POC,
+    A,
+    B,
+    department_registered,
+    drafted,
+    issued,
+    published,
+    step,
+)
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
 
@@ -71,11 +81,7 @@ async def country(
         fresh_database(postgres_server) as database,
         open_country(database, tmp_path_factory.mktemp("home")) as opened,
     ):
-        await opened.network.decide(
-            "registry",
-            registered("department.registered.v1", department="moi.ddpm", ministry="moi",
-                       name_th="กรม ปภ."),
-        )  # fmt: skip
+        await department_registered(opened)
         yield opened
 
 
