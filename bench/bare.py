@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.ingest.process import spare_collector
+from services.operation.process import spare_collector
 from services.operation.serving import listen, serve
 
 

@@ -23,23 +23,29 @@ LOOKED_AT = 5_000
 
 MOST_RANGES = 100
 
+# What was last stated of a centre.
+_WORD = """
+SELECT s.state, s.since, s.source AS word_source, s.id AS word_id, s.slot, s.position,
+       s.root_slot, s.root_position
+FROM centres.silences s
+WHERE s.centre = c.centre AND {counts}
+ORDER BY s.time DESC, s.source DESC, coalesce(s.sequence, -1) DESC, s.id DESC LIMIT 1
+"""
+_SILENT = f"""
+SELECT c.centre, word.* FROM unnest(CAST(:centres AS text[])) AS c (centre)
+CROSS JOIN LATERAL ({_WORD}) word WHERE word.state = 'silent'
+"""
 # A sealed event was heard too, but nothing of it is shown.
-_HEARD = """
+_HEARD = f"""
 SELECT c.centre, c.source, heard.time AS last_heard, word.*
 FROM unnest(CAST(:centres AS text[]), CAST(:sources AS text[])) AS c (centre, source)
 LEFT JOIN LATERAL (
     SELECT i.time FROM events.identities i
     WHERE i.realm = :realm AND i.source = c.source AND i.time <= :as_of AND i.slot IS NOT NULL
-      AND NOT i.sealed AND {known}
+      AND NOT i.sealed AND {{known}}
     ORDER BY i.time DESC LIMIT 1
 ) heard ON TRUE
-LEFT JOIN LATERAL (
-    SELECT s.state, s.since, s.source AS word_source, s.id AS word_id, s.slot, s.position,
-           s.root_slot, s.root_position
-    FROM centres.silences s
-    WHERE s.centre = c.centre AND {counts}
-    ORDER BY s.time DESC, s.source DESC, coalesce(s.sequence, -1) DESC, s.id DESC LIMIT 1
-) word ON TRUE
+LEFT JOIN LATERAL ({_WORD}) word ON TRUE
 """
 
 _MISSING = """
@@ -155,6 +161,14 @@ async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Ma
         sources=[source_of_centre(CentreId(one.centre)) for one in centres],
     )
     return {row.source: row for row in rows}
+
+
+async def silent_of(question: Question, centres: Iterable[CentreRegistered]) -> list[Row]:
+    """Since when each is silent, of those that are."""
+    return await question.rows(
+        _SILENT.format(counts=question.moment.counts("s")),
+        centres=[one.centre for one in centres],
+    )
 
 
 async def _missing(question: Question, source: str) -> Missing:

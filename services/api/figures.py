@@ -28,38 +28,32 @@ type Cell = tuple[str, str]
 """A place and an incident."""
 
 _MONEY = FIGURES.index("damage_baht")
+_WHOLE = -1
 
-_STATEMENTS = """
+# What a source last said of each figure, and its last report as a whole, with figure's number -1.
+_SAID = """
 SELECT s.place, s.incident, s.source, said.*
-FROM situations.series s CROSS JOIN LATERAL ({each}) said
+FROM situations.series s CROSS JOIN LATERAL ({report} UNION ALL {figures}) said
 WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
 ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC,
          said.sequence DESC NULLS LAST, said.id DESC
 """
-
+_REPORT = """
+(SELECT -1 AS nth, r.time, r.sequence, r.id, NULL::numeric AS value, r.stated_by,
+        r.slot, r.position, r.root_slot, r.root_position, r.district, r.severity, r.needs, r.note
+ FROM situations.reports r
+ WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
+ ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT 1)
+"""
 # One index for each figure, so each is asked for by name.
-_EACH = """
-(SELECT {nth} AS nth, r.time, r.sequence, r.id, r.figures[{nth} + 1] AS value, r.stated_by,
-        r.slot, r.position, r.root_slot, r.root_position
+_FIGURE = """
+(SELECT {nth}, r.time, r.sequence, r.id, r.figures[{nth} + 1], r.stated_by,
+        r.slot, r.position, r.root_slot, r.root_position, NULL, NULL, NULL, NULL
  FROM situations.reports r
  WHERE (s.stated >> {nth}) & 1 = 1
    AND r.place = s.place AND r.incident = s.incident AND r.source = s.source
    AND {states} AND {counts}
  ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT :depth)
-"""
-
-_REPORTS = """
-SELECT s.place, s.incident, s.source, said.*
-FROM situations.series s
-CROSS JOIN LATERAL (
-    SELECT r.time, r.id, r.district, r.severity, r.needs, r.note, r.stated_by,
-           r.slot, r.position, r.root_slot, r.root_position
-    FROM situations.reports r
-    WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
-    ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT 1
-) said
-WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
-ORDER BY s.place, s.incident, said.time DESC, s.source
 """
 
 
@@ -113,54 +107,52 @@ class Value:
 type Grid = Mapping[Cell, Mapping[int, list[Statement[Value]]]]
 """For each place and incident, what the sources say of each figure, by its number."""
 
+type Shown = Mapping[Cell, Mapping[int, Decimal]]
+"""For each place and incident, the figures shown, by number: what totals are made of."""
 
-async def statements(
-    question: Question, places: Sequence[str], incidents: Sequence[str], *, depth: int
-) -> Grid:
-    """What every source last said of every figure; with `depth` 2 also what it had said before."""
+type Reports = Mapping[Cell, Sequence[Row]]
+"""For each place and incident, the last report of each source, the latest first."""
+
+
+async def read_said(
+    question: Question, places: Sequence[str], incidents: Sequence[str], *, depth: int = 1
+) -> tuple[Grid, Reports]:
+    """What every source last said in each place and incident: of every figure, with `depth` 2 also
+    before that; and its last report."""
     counts = question.moment.counts("r")
-    each = (
-        _EACH.format(nth=nth, states=states("r.", nth), counts=counts)
+    figures = (
+        _FIGURE.format(nth=nth, states=states("r.", nth), counts=counts)
         for nth in range(len(FIGURES))
     )
     rows = await question.rows(
-        _STATEMENTS.format(each=" UNION ALL ".join(each)),
+        _SAID.format(report=_REPORT.format(counts=counts), figures=" UNION ALL ".join(figures)),
         places=list(places),
         incidents=list(incidents),
         depth=depth,
     )
     grid: dict[Cell, dict[int, list[Statement[Value]]]] = {}
+    reports: dict[Cell, list[Row]] = {}
     for row in rows:
-        said = grid.setdefault((row.place, row.incident), {}).setdefault(row.nth, [])
-        if said and said[-1].source == row.source:
-            latest = said.pop()
-            value = replace(latest.value, previous=row.value)
-            said.append(Statement(latest.source, latest.time, latest.sequence, latest.id, value))
+        cell = row.place, row.incident
+        if row.nth == _WHOLE:
+            reports.setdefault(cell, []).append(row)
         else:
-            value = Value(row.value, None, row.stated_by, version_of(row))
-            said.append(Statement(row.source, row.time, row.sequence, row.id, value))
-    return grid
+            _add(grid.setdefault(cell, {}).setdefault(row.nth, []), row)
+    for said in reports.values():
+        # Of one moment in the order of the sources, which is theirs already.
+        said.sort(key=lambda row: row.time, reverse=True)
+    return grid, reports
 
 
-async def last_reports(
-    question: Question, places: Sequence[str], incidents: Sequence[str]
-) -> Mapping[Cell, list[Said]]:
-    """Each source's last report of each place in each incident, the latest first."""
-    reports: dict[Cell, list[Said]] = {}
-    for row in await reports_in(question, places, incidents):
-        reports.setdefault((row.place, row.incident), []).append(said_of(row))
-    return reports
-
-
-async def reports_in(
-    question: Question, places: Sequence[str], incidents: Sequence[str]
-) -> list[Row]:
-    """The rows of `last_reports`."""
-    return await question.rows(
-        _REPORTS.format(counts=question.moment.counts("r")),
-        places=list(places),
-        incidents=list(incidents),
-    )
+def _add(said: list[Statement[Value]], row: Row) -> None:
+    """Put a statement beside those of other sources, or before its own source's later one."""
+    if said and said[-1].source == row.source:
+        latest = said.pop()
+        value = replace(latest.value, previous=row.value)
+        said.append(Statement(latest.source, latest.time, latest.sequence, latest.id, value))
+    else:
+        value = Value(row.value, None, row.stated_by, version_of(row))
+        said.append(Statement(row.source, row.time, row.sequence, row.id, value))
 
 
 def said_of(row: Row) -> Said:
@@ -190,13 +182,23 @@ def figures_of(
     }
 
 
-def totals_of(grid: Grid, cells: Iterable[Cell], precedence: Sequence[str]) -> Totals:
-    """The figures shown of these places and incidents, added up."""
+def shown_in(grid: Grid, precedence: Sequence[str]) -> Shown:
+    """The figures shown of each place and incident."""
+    return {
+        cell: {
+            nth: shown(statements, cell[0], precedence).value.number
+            for nth, statements in said.items()
+        }
+        for cell, said in grid.items()
+    }
+
+
+def totals_of(numbers: Shown, cells: Iterable[Cell]) -> Totals:
+    """The figures of these places and incidents, added up."""
     sums: dict[int, Decimal] = {}
     for cell in cells:
-        for nth, statements in grid.get(cell, {}).items():
-            number = shown(statements, cell[0], precedence).value.number
-            sums[nth] = sums.get(nth, Decimal(0)) + number
+        for nth, number in numbers.get(cell, {}).items():
+            sums[nth] = sums.get(nth, 0) + number
     return {name_of(nth): amount_of(nth, sums[nth]) for nth in sorted(sums)}
 
 

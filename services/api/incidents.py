@@ -15,7 +15,7 @@ from schemas.ids import NATION
 from services.api.answers import answer, answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
 from services.api.database import Row
-from services.api.figures import Figures, Said, figures_of, last_reports, patterns, statements
+from services.api.figures import Figures, Said, figures_of, patterns, read_said, said_of
 from services.api.moments import first_of, last_of
 from services.api.problems import BAD_CURSOR, not_found
 from services.api.reading import Asked, Listed, Listing, Question
@@ -378,14 +378,13 @@ async def get_incident(
 async def _situation(
     question: Question, incident: str, places: Sequence[str]
 ) -> list[PlaceFigures]:
-    said = await statements(question, places, [incident], depth=2)
-    reports = await last_reports(question, places, [incident])
+    said, reports = await read_said(question, places, [incident], depth=2)
     precedence = patterns(question)
     return [
         PlaceFigures(
             place=place,
             figures=figures_of(said.get((place, incident), {}), place, precedence),
-            reports=reports[place, incident],
+            reports=[said_of(row) for row in reports[place, incident]],
         )
         for place in places
         if (place, incident) in reports

@@ -14,10 +14,10 @@ from schemas.events.registry import ClusterRegistered, ProvinceRegistered
 from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
 from services.api.bodies import Body
-from services.api.centres import hearing
+from services.api.centres import silent_of
 from services.api.database import Row
 from services.api.directive_counts import Owed, owed, owed_by
-from services.api.figures import Grid, patterns, statements, totals_of
+from services.api.figures import Shown, patterns, read_said, shown_in, totals_of
 from services.api.incidents import Overseer, Wanted, overseers_of
 from services.api.oversight import Holder, holder_of
 from services.api.overview import OverviewTotals, open_of
@@ -129,11 +129,10 @@ class Facts:
 
     provinces: Sequence[str]
     incidents: Sequence[Row]
-    grid: Grid
+    shown: Shown
     silent: Mapping[str | None, int]
     """How many centres are silent, by province; None is those of no province."""
     alerts: Sequence[Row]
-    precedence: Sequence[str]
     owed: Owed
 
     def nation(self) -> OverviewTotals:
@@ -181,7 +180,7 @@ class Facts:
         return OverviewTotals(
             provinces=len(area),
             incidents=open_of(incidents),
-            figures=totals_of(self.grid, cells, self.precedence),
+            figures=totals_of(self.shown, cells),
             silent_centres=silent,
             active_alerts=len(alerts),
             directives=owed_by(self.owed, addressees),
@@ -221,16 +220,15 @@ async def _read(question: Question, provinces: Sequence[str]) -> Facts:
     found = await incidents.find(question, Wanted())
     centres = {one.centre: one.province for one in question.there.centres}
     silent: dict[str | None, int] = {}
-    for row in (await hearing(question, list(question.there.centres))).values():
-        if row.state == "silent":
-            silent[centres[row.centre]] = silent.get(centres[row.centre], 0) + 1
+    for row in await silent_of(question, question.there.centres):
+        silent[centres[row.centre]] = silent.get(centres[row.centre], 0) + 1
+    grid, _ = await read_said(question, provinces, [row.id for row in found])
     return Facts(
         provinces,
         found,
-        await statements(question, provinces, [row.id for row in found], depth=1),
+        shown_in(grid, patterns(question)),
         silent,
         await alerts.active(question, None),
-        patterns(question),
         await owed(question),
     )
 

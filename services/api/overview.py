@@ -12,18 +12,20 @@ from schemas.events.situation import Severity
 from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
 from services.api.bodies import Body, When
-from services.api.centres import hearing
+from services.api.centres import silent_of
 from services.api.database import Row
 from services.api.deputies import DeputyPath, Held, held_by, require_deputy
 from services.api.directive_counts import DirectiveCounts, Owed, owed, owed_by
 from services.api.figures import (
     Cell,
-    Grid,
+    Reports,
     Said,
+    Shown,
     Totals,
-    last_reports,
     patterns,
-    statements,
+    read_said,
+    said_of,
+    shown_in,
     totals_of,
 )
 from services.api.incidents import Wanted
@@ -100,11 +102,10 @@ class Facts:
 
     provinces: Sequence[str]
     incidents: Sequence[Row]
-    grid: Grid
-    reports: Mapping[Cell, Sequence[Said]]
+    shown: Shown
+    reports: Reports
     silent: Mapping[str, list[SilentCentre]]
     alerts: Sequence[Row]
-    precedence: Sequence[str]
     owed: Owed
 
 
@@ -127,17 +128,16 @@ async def get_overview(request: Request, question: Asked, deputy: DeputyPath) ->
 
 
 async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
-    """What is so in these provinces: six queries, however many they are."""
+    """What is so in these provinces: five queries, however many they are."""
     found = await incidents.find(question, Wanted(provinces=provinces))
-    names = [row.id for row in found]
+    grid, reports = await read_said(question, provinces, [row.id for row in found])
     return Facts(
         provinces,
         found,
-        await statements(question, provinces, names, depth=1),
-        await last_reports(question, provinces, names),
+        shown_in(grid, patterns(question)),
+        reports,
         await _silent(question, provinces),
         await alerts.active(question, provinces),
-        patterns(question),
         await owed(question),
     )
 
@@ -158,12 +158,11 @@ async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, 
     wanted = frozenset(provinces)
     centres = {one.centre: one for one in question.there.centres if one.province in wanted}
     silent: dict[str, list[SilentCentre]] = {}
-    for row in (await hearing(question, list(centres.values()))).values():
-        if row.state == "silent":
-            centre = centres[row.centre]
-            silent.setdefault(centre.province or "", []).append(
-                SilentCentre(id=centre.centre, name_th=centre.name_th, silent_since=row.since)
-            )
+    for row in await silent_of(question, centres.values()):
+        centre = centres[row.centre]
+        silent.setdefault(centre.province or "", []).append(
+            SilentCentre(id=centre.centre, name_th=centre.name_th, silent_since=row.since)
+        )
     return silent
 
 
@@ -177,7 +176,7 @@ def _province(facts: Facts, held: Held) -> ProvinceOverview:
         name_en=held.target_name_en,
         order=held.order.number,
         incidents=open_of(here),
-        figures=totals_of(facts.grid, cells, facts.precedence),
+        figures=totals_of(facts.shown, cells),
         latest_report=_latest(facts, cells),
         silent_centres=facts.silent.get(code, []),
         active_alerts=sum(code in row.provinces for row in facts.alerts),
@@ -191,7 +190,7 @@ def _totals(facts: Facts) -> OverviewTotals:
     return OverviewTotals(
         provinces=len(facts.provinces),
         incidents=open_of(facts.incidents),
-        figures=totals_of(facts.grid, cells, facts.precedence),
+        figures=totals_of(facts.shown, cells),
         silent_centres=sum(len(silent) for silent in facts.silent.values()),
         active_alerts=len(facts.alerts),
         directives=owed_by(facts.owed, area),
@@ -205,9 +204,8 @@ def open_of(rows: Sequence[Row]) -> OpenIncidents:
 
 
 def _latest(facts: Facts, cells: Sequence[Cell]) -> LatestReport | None:
-    reports = [
-        LatestReport(**dict(said), incident=cell[1])
-        for cell in cells
-        for said in facts.reports.get(cell, ())[:1]
-    ]
-    return max(reports, key=lambda said: (said.time, said.source, said.id), default=None)
+    reports = [row for cell in cells if (said := facts.reports.get(cell)) for row in said[:1]]
+    if not reports:
+        return None
+    last = max(reports, key=lambda row: (row.time, row.source, row.id))
+    return LatestReport(**dict(said_of(last)), incident=last.incident)

@@ -18,9 +18,10 @@ from services.api.figures import (
     Said,
     Totals,
     figures_of,
-    last_reports,
     patterns,
-    statements,
+    read_said,
+    said_of,
+    shown_in,
     totals_of,
 )
 from services.api.incidents import Wanted
@@ -129,8 +130,7 @@ async def get_situation(request: Request, question: Asked, code: Code) -> Respon
     rows = await incidents.find(question, Wanted(provinces=[code]))
     # An incident shared with the reader's own province is seen; what others say of theirs is not.
     names = [row.id for row in rows if scope.sees_said(code, row.ministries, row.agendas)]
-    said = await statements(question, [code], names, depth=2)
-    reports = await last_reports(question, [code], names)
+    said, reports = await read_said(question, [code], names, depth=2)
     precedence = patterns(question)
     body = Situation(
         province=ProvinceName(code=code, name_th=found.name_th, name_en=found.name_en),
@@ -138,16 +138,16 @@ async def get_situation(request: Request, question: Asked, code: Code) -> Respon
             _incident(
                 row,
                 figures_of(said.get((code, row.id), {}), code, precedence),
-                reports.get((code, row.id), []),
+                reports.get((code, row.id), ()),
             )
             for row in rows
         ],
-        totals=totals_of(said, [(code, name) for name in names], precedence),
+        totals=totals_of(shown_in(said, precedence), said),
     )
     return answer(request, question, body)
 
 
-def _incident(row: Row, figures: Figures, reports: Sequence[Said]) -> PlaceIncident:
+def _incident(row: Row, figures: Figures, reports: Sequence[Row]) -> PlaceIncident:
     return PlaceIncident(
         id=row.id,
         title_th=row.title_th,
@@ -156,7 +156,7 @@ def _incident(row: Row, figures: Figures, reports: Sequence[Said]) -> PlaceIncid
         severity=row.severity,
         opened_at=row.opened_at,
         figures=figures,
-        reports=list(reports),
+        reports=[said_of(row) for row in reports],
     )
 
 

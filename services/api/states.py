@@ -14,18 +14,18 @@ from schemas.ids import NATION
 from services.api import alerts, incidents
 from services.api.alerts import alert_of
 from services.api.bodies import Body, When
-from services.api.centres import centres_in, hearing
+from services.api.centres import centres_in, silent_of
 from services.api.database import Row
 from services.api.figures import (
     Amount,
     Cell,
     Grid,
+    Reports,
     amount_of,
     name_of,
     patterns,
-    reports_in,
+    read_said,
     said_of,
-    statements,
     version_of,
 )
 from services.api.incidents import Wanted
@@ -134,7 +134,7 @@ class View:
 
 
 async def states_of(before: View, after: View) -> tuple[State, State]:
-    """What is seen at both ends, of every incident open at one of them: seven queries an end."""
+    """What is seen at both ends, of every incident open at one of them: six queries an end."""
     found = [await _incidents(view, "open") for view in (before, after)]
     names = [frozenset(row.id for row in rows) for rows in found]
     states = []
@@ -167,12 +167,13 @@ async def _state(view: View, rows: Sequence[Row]) -> State:
     places = sorted(view.area)
     question = view.question
     cells = _Cells(view, {row.id: row for row in rows})
+    grid, reports = await read_said(question, places, names)
     return dict(
         (
             *_holdings(view),
             *(entry for row in rows for entry in _described(view, row)),
-            *_figures(cells, await statements(question, places, names, depth=1)),
-            *_reports(cells, await reports_in(question, places, names)),
+            *_figures(cells, grid),
+            *_reports(cells, reports),
             *_alerts(view, await alerts.active(question, view.provinces)),
             *(await _silences(view)),
         )
@@ -240,12 +241,14 @@ def _figures(cells: _Cells, grid: Grid) -> Iterator[tuple[Key, Entry[Body]]]:
                 yield key, cells.entry((place, incident), value, detail, one.value.version)
 
 
-def _reports(cells: _Cells, rows: Iterable[Row]) -> Iterator[tuple[Key, Entry[Body]]]:
-    for row in rows:
-        if cells.has(row.place, row.incident):
-            said, cell = said_of(row), (row.place, row.incident)
-            key = (REPORT, row.incident, row.place, row.source)
-            yield key, cells.entry(cell, said, said, version_of(row))
+def _reports(cells: _Cells, reports: Reports) -> Iterator[tuple[Key, Entry[Body]]]:
+    for (place, incident), rows in reports.items():
+        if not cells.has(place, incident):
+            continue
+        for row in rows:
+            said = said_of(row)
+            key = (REPORT, incident, place, row.source)
+            yield key, cells.entry((place, incident), said, said, version_of(row))
 
 
 def _alerts(view: View, rows: Iterable[Row]) -> Iterator[tuple[Key, Entry[Body]]]:
@@ -262,8 +265,8 @@ async def _silences(view: View) -> list[tuple[Key, Entry[Body]]]:
         for one in centres_in(question, question.scope)
         if view.nation or one.province in view.area
     }
-    rows = (await hearing(question, list(centres.values()))).values()
-    return [_silence(view, centres[row.centre], row) for row in rows if row.state == "silent"]
+    rows = await silent_of(question, centres.values())
+    return [_silence(view, centres[row.centre], row) for row in rows]
 
 
 def _silence(view: View, centre: CentreRegistered, row: Row) -> tuple[Key, Entry[Body]]:

@@ -39,9 +39,9 @@ def shown[Value](
     Raises:
         ValueError: there are no statements.
     """
-    best = min(rank(statement.source, place, patterns) for statement in statements)
-    equals = [one for one in statements if rank(one.source, place, patterns) == best]
-    return max(equals, key=lambda statement: statement.tie)
+    if len(statements) == 1:
+        return statements[0]
+    return max(statements, key=lambda one: (-rank(one.source, place, patterns), one.tie))
 
 
 def rank(source: str, place: str, patterns: Sequence[str]) -> int:

@@ -1,7 +1,6 @@
 """The ingest process: the centres' door over HTTP, and the inboxes of those with producers."""
 
 import ctypes
-import gc
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -20,7 +19,6 @@ from services.operation.settings import Settings
 from services.operation.starting import begun, epoch_of
 
 POOL_SIZE = 12
-_YOUNG_OBJECTS = 100_000
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 1024 * 1024
 
@@ -44,22 +42,10 @@ async def run(settings: Settings) -> None:
             rate=events_of(settings),
         )
         ingest = await resources.enter_async_context(Ingest.open(surroundings))
-        spare_collector()
         give_large_blocks_back()
         # Named last, stopped first: the last answers are given while the log is still open.
         answers = partial(serve, create_app(ingest), place)
         await run_until_stopped({**ingest.works, "answers": answers})
-
-
-def spare_collector() -> None:
-    """The collector of cycles leaves alone what the process began with, and comes less often.
-
-    A request makes thousands of objects and no cycle. Measured with NDJSON of 500 events: with the
-    usual thresholds the collector takes a third of the door's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
 
 
 def give_large_blocks_back() -> None:

@@ -1,6 +1,7 @@
 """A process: several pieces of work at once, until it is told to stop or one of them fails."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -24,6 +25,8 @@ STOP_SECONDS = 10.0
 
 ABANDONED = 70
 """The exit code of a process whose work did not stop."""
+
+_YOUNG_OBJECTS = 100_000
 
 type Work = Callable[[], Coroutine[None, None, None]]
 
@@ -54,6 +57,17 @@ def launch(run: Callable[[Settings], Coroutine[None, None, None]]) -> NoReturn:
     sys.exit(0)
 
 
+def spare_collector() -> None:
+    """The collector of cycles leaves alone what the process began with, and comes less often.
+
+    A request makes thousands of objects and no cycle. Measured with NDJSON of 500 events: with the
+    usual thresholds the collector takes a third of the door's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
+
+
 async def run_until_stopped(works: Mapping[str, Work], *, patience: float = STOP_SECONDS) -> None:
     """Run every work until SIGTERM or SIGINT, or until one fails.
 
@@ -66,6 +80,7 @@ async def run_until_stopped(works: Mapping[str, Work], *, patience: float = STOP
     Raises:
         ExceptionGroup: what a work failed with, after the others were stopped.
     """
+    spare_collector()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work(), name=name) for name, work in works.items()]
         with _signals() as stop:
