@@ -24,8 +24,8 @@ from services.eventlog.log import Log, Message
 from services.ingest.batch import events_of
 from services.ingest.content import Form
 from services.ingest.door import message_of
-from services.operation.process import spare_collector
 from services.ingest.reading import Stated, read
+from services.operation.process import spare_collector
 from services.operation.settings import Settings
 
 

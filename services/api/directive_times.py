@@ -23,7 +23,7 @@ type Grouping = Literal["ministry", "province"]
 _EVER = datetime.min.replace(tzinfo=UTC)
 _ISSUED = """
 first.directive IN (SELECT s.directive FROM directives.steps s
-                    WHERE s.realm = :realm AND s.step = 'issued'
+                    WHERE s.realm = :realm AND s.leads_to = 'open'
                       AND s.time BETWEEN :first AND :last)
 """
 # Whoever has not answered has no time yet and is left out of it: a percentile knows no null.

@@ -19,7 +19,7 @@ from services.eventlog.store import DecisionStore
 from services.eventlog.transact import transact
 
 _NAMES = UUID("6f6f3f7e-52a4-5d0b-9a41-0a0d6a4b7c58")
-_AT_ONCE = 100
+_AT_ONCE = 500
 
 _UNSTATED = """
 SELECT d.subscription, d.position, d.event, d.directive, d.addressee, d.state, d.tries,
@@ -49,20 +49,20 @@ async def state_outcomes(pool: asyncpg.Pool, store: DecisionStore, *, now: datet
         StoreUnavailable, Contended, or what asyncpg raises: the rest is stated the next time.
     """
     rows = await pool.fetch(_UNSTATED, _AT_ONCE)
+    # A directive to many is read once for all of them.
+    taken = [
+        (row["realm"], row["directive"], row["addressee"])
+        for row in rows
+        if row["state"] == "delivered"
+    ]
+    await state_delivered(store, set(taken), channel="webhook", now=now)
     for row in rows:
-        await _state(store, row, now=now)
+        if row["state"] == "undeliverable":
+            await _state_undeliverable(store, row, now=now)
     if rows:
         columns = ([row[name] for row in rows] for name in ("subscription", "position", "state"))
         await pool.execute(_STATED, *columns)
     return len(rows)
-
-
-async def _state(store: DecisionStore, row: asyncpg.Record, *, now: datetime) -> None:
-    if row["state"] == "delivered":
-        taken = (row["realm"], row["directive"], row["addressee"])
-        await state_delivered(store, [taken], channel="webhook", now=now)
-    else:
-        await _state_undeliverable(store, row, now=now)
 
 
 async def _state_undeliverable(store: DecisionStore, row: asyncpg.Record, *, now: datetime) -> None:

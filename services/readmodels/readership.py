@@ -7,12 +7,15 @@ from services.readmodels.moment import Moment
 def sees(directive: str, moment: Moment) -> str:
     """SQL: the reader sees this row, of a directive's id, deputy, issued_at, classification, named,
     provinces and agenda."""
+    # OFFSET 0: asked by index for this directive. Without it the planner may read the authority of
+    # all directives there are, to look each of a few up in that.
     return f"""(
         :everything OR {directive}.deputy = ANY(:own) OR ({directive}.issued_at IS NOT NULL AND (
             EXISTS (SELECT FROM directives.authority a
                     WHERE a.directive = {directive}.id AND {moment.counts("a")}
                       AND (a.addressee = ANY(:addressees)
-                           OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers)))
+                           OR concat_ws(':', a.dimension, a.target, a.power) = ANY(:powers))
+                    OFFSET 0)
             OR ({directive}.classification <> 'confidential' AND (
                 :issued OR {directive}.named && CAST(:places AS text[])
                 OR {directive}.provinces && CAST(:places AS text[])
