@@ -177,7 +177,8 @@ class Caller:
             limit=0,
         )
         # The library has no parameter for it.
-        connector._factory = partial(_HeadFirst, loop=asyncio.get_running_loop())
+        made: type[ResponseHandler] = _HeadFirst
+        connector._factory = partial(made, loop=asyncio.get_running_loop())
         return connector
 
 
