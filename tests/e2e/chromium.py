@@ -1,0 +1,90 @@
+"""Headless Chromium with one page, told what to do as the W3C's WebDriver says: JSON over HTTP."""
+
+import asyncio
+import re
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+type Json = Any
+
+_ARGUMENTS = [
+    "--headless",
+    # Root has no sandbox; the only page is ours.
+    "--no-sandbox",
+    # A container's /dev/shm is too small for it.
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    # It asks this machine and nobody else.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+_LONGEST_SECONDS = 60
+_CAPABILITIES = {
+    "alwaysMatch": {
+        "browserName": "chrome",
+        "timeouts": {"script": _LONGEST_SECONDS * 1_000},
+        "goog:chromeOptions": {"args": _ARGUMENTS},
+    }
+}
+_PORT = re.compile(rb"started successfully on port (\d+)")
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a browser."""
+
+    client: httpx.AsyncClient
+    session: str
+
+    async def open(self, address: str) -> None:
+        """It shows this address."""
+        await _command(self.client, f"{self.session}/url", url=address)
+
+    async def run(self, script: str, *args: Json) -> Json:
+        """What this body of an async function of `args` returns in the page."""
+        body = f"return (async (args) => {{{script}}})([...arguments])"
+        return await _command(
+            self.client, f"{self.session}/execute/sync", script=body, args=list(args)
+        )
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Page]:
+    """The page of a browser that ends with this."""
+    driver = await asyncio.create_subprocess_exec(
+        "chromedriver", "--port=0", stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            address = f"http://127.0.0.1:{await _port(driver)}"
+        # A script may take its whole time before the driver answers.
+        async with httpx.AsyncClient(base_url=address, timeout=2 * _LONGEST_SECONDS) as client:
+            opened = await _command(client, "/session", capabilities=_CAPABILITIES)
+            session = f"/session/{opened['sessionId']}"
+            try:
+                yield Page(client, session)
+            finally:
+                await client.delete(session)
+    finally:
+        # What is left of its browser ends with it.
+        driver.kill()
+        await driver.communicate()
+
+
+async def _port(driver: Process) -> int:
+    """The free one that the driver has picked."""
+    assert driver.stdout is not None
+    async for line in driver.stdout:
+        if said := _PORT.search(line):
+            return int(said[1])
+    raise AssertionError(f"chromedriver ended with {await driver.wait()}")
+
+
+async def _command(client: httpx.AsyncClient, path: str, **said: Json) -> Json:
+    answer = await client.post(path, json=said)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["value"]
