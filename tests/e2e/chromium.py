@@ -1,11 +1,14 @@
 """Headless Chromium with one page, told what to do as the W3C's WebDriver says: JSON over HTTP."""
 
 import asyncio
+import os
 import re
+import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -23,6 +26,8 @@ _ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _LONGEST_SECONDS = 60
+# A script may take its whole time before the driver answers.
+_PATIENCE = 2.0 * _LONGEST_SECONDS
 _CAPABILITIES = {
     "alwaysMatch": {
         "browserName": "chrome",
@@ -55,24 +60,33 @@ class Page:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Page]:
     """The page of a browser that ends with this."""
-    driver = await asyncio.create_subprocess_exec(
-        "chromedriver", "--port=0", stdout=PIPE, stderr=DEVNULL
-    )
-    try:
-        async with asyncio.timeout(_LONGEST_SECONDS):
-            address = f"http://127.0.0.1:{await _port(driver)}"
-        # A script may take its whole time before the driver answers.
-        async with httpx.AsyncClient(base_url=address, timeout=2 * _LONGEST_SECONDS) as client:
-            opened = await _command(client, "/session", capabilities=_CAPABILITIES)
-            session = f"/session/{opened['sessionId']}"
-            try:
-                yield Page(client, session)
-            finally:
-                await client.delete(session)
-    finally:
-        # What is left of its browser ends with it.
-        driver.kill()
-        await driver.communicate()
+    async with (
+        _driver() as address,
+        httpx.AsyncClient(base_url=address, timeout=_PATIENCE) as client,
+    ):
+        opened = await _command(client, "/session", capabilities=_CAPABILITIES)
+        session = f"/session/{opened['sessionId']}"
+        yield Page(client, session)
+        await client.delete(session)
+
+
+@asynccontextmanager
+async def _driver() -> AsyncIterator[str]:
+    """The address of a driver, which ends with every browser it began."""
+    # A test's own directory has too long a name for the socket in a profile.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        driver = await asyncio.create_subprocess_exec(
+            "chromedriver", "--port=0", stdout=PIPE, stderr=DEVNULL,
+            env={**os.environ, "TMPDIR": directory}, start_new_session=True,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                port = await _port(driver)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(driver.pid, signal.SIGKILL)
+            await driver.communicate()
 
 
 async def _port(driver: Process) -> int:
