@@ -126,9 +126,16 @@ class Registry:
 
     def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
         """Everything of this kind that there was on that day, by id."""
-        subject = subject_of(model.type)
-        ids = sorted(entry for kind, entry in self.versions if kind == subject)
+        ids = self._ids.get(subject_of(model.type), ())
         return (found for entry in ids if (found := self.at(model, entry, day)) is not None)
+
+    @cached_property
+    def _ids(self) -> dict[str, list[str]]:
+        """What has a version, by subject, ascending."""
+        ids: dict[str, list[str]] = {}
+        for subject, entry in sorted(self.versions):
+            ids.setdefault(subject, []).append(entry)
+        return ids
 
     def province(self, code: str, day: date) -> ProvinceRegistered | None:
         """The province with this ISO code as it was on that day."""
