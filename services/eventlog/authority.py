@@ -14,7 +14,7 @@ from schemas.events import EventModel, decode
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import day_of
-from services.domain.validity import Validity, boundaries
+from services.domain.validity import Validity
 from services.eventlog.store import DecisionStore, Guard
 from services.eventlog.transact import Judged
 
@@ -39,7 +39,7 @@ class Orders:
     def matrix(self, at: datetime) -> Matrix:
         """Who holds what at the moment; the same object until, or from another day on, anything
         begins or ends by the orders."""
-        step = day_of(at), bisect_right(self._boundaries, at)
+        step = day_of(at), bisect_right(self._validity.boundaries, at)
         if step not in self._matrices:
             self._matrices.clear()
             self._matrices[step] = Matrix(self._validity, at)
@@ -48,10 +48,6 @@ class Orders:
     @cached_property
     def _matrices(self) -> dict[tuple[date, int], Matrix]:
         return {}
-
-    @cached_property
-    def _boundaries(self) -> list[datetime]:
-        return boundaries(self.chain)
 
     @cached_property
     def _validity(self) -> Validity:
