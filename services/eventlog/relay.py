@@ -57,11 +57,15 @@ class Relay:
         Raises:
             LogUnavailable, StoreUnavailable: nothing is lost; the checkpoint has not moved.
         """
+        published, _ = await self._publish_next()
+        return published
+
+    async def _publish_next(self) -> tuple[int, bool]:
+        """Publish the next batch: how many events it had, and whether more were there."""
         try:
-            position = await self._pool.fetchval("SELECT next_position FROM decisions.relayed")
-            events = _page(await self._store.read(position, limit=_BATCH))
-            if not events:
-                return 0
+            found = await self._store.unrelayed(limit=_BATCH)
+            if not (events := _page(found)):
+                return 0, False
             await self._log.append(
                 DECISIONS_TOPIC,
                 {0: [message_of(event) for event in events]},
@@ -70,14 +74,15 @@ class Relay:
             await self._pool.execute(_CHECKPOINT, events[-1].position + 1)
         except LOST as away:
             raise StoreUnavailable(repr(away)) from away
-        return len(events)
+        return len(events), len(events) < len(found) or len(found) == _BATCH
 
     async def _publish_all(self) -> None:
         try:
             async with self._listening.use(timeout=_CONNECT_SECONDS):
                 self._decided.clear()
-            while await self.publish():
-                pass
+            more = True
+            while more:
+                _, more = await self._publish_next()
         except (*LOST, LogUnavailable, StoreUnavailable) as trouble:
             heed_cancellation()
             _logger.warning("The relay waits and tries again: %r", trouble)

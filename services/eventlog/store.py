@@ -29,6 +29,10 @@ _HEADS = """
 SELECT stream, max(version) AS version, max(position) AS position FROM decisions.events
 WHERE stream = ANY ($1::text[]) GROUP BY stream
 """
+_UNRELAYED = """
+SELECT * FROM decisions.events WHERE position >= (SELECT next_position FROM decisions.relayed)
+ORDER BY position LIMIT $1
+"""
 _FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
 
 _JSON = msgspec.json.Encoder()
@@ -130,6 +134,10 @@ class DecisionStore:
     async def read(self, position: int, *, limit: int) -> list[StoredEvent]:
         """Events in the order of their positions, from this one on."""
         return [_stored(row) for row in await self._fetch(_FROM, position, limit)]
+
+    async def unrelayed(self, *, limit: int) -> list[StoredEvent]:
+        """Events in the order of their positions, from the relay's checkpoint on."""
+        return [_stored(row) for row in await self._fetch(_UNRELAYED, limit)]
 
     async def read_all(self, position: int = 0) -> AsyncIterator[StoredEvent]:
         """Every event from this position on, in pages."""
