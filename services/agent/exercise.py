@@ -3,7 +3,8 @@
 NDJSON, an inject a line, each at an offset from the start of the exercise (`T+HH:MM:SS`):
 
     {"at": "T+00:05:00", "event": {"source": …, "type": …, "subject": …, "data": {…}}}
-    {"at": "T+00:10:00", "as": "pm", "post": "/v1/directives", "body": {…}}
+    {"at": "T+00:10:00", "as": "pm", "post": "/v1/orders", "body": {…}}
+    {"at": "T+00:15:00", "as": "pm", "post": "/v1/directives", "body": {…}}
 
 An event is what `POST /v1/events` takes, without `id` and `specversion`; its `time` is the
 inject's unless it states one. Every text that is an offset becomes that moment, and `{run}` in a
@@ -24,7 +25,7 @@ from services.domain.registry import BANGKOK_TIME
 from services.identity.identity import Identity, UnknownIdentity
 
 REALM = "exercise"
-POSTS = "/v1/directives"
+POSTS = ("/v1/directives", "/v1/orders")
 """What an inject may post to, and everything under it."""
 
 _OFFSET = re.compile(r"T\+(\d{1,4}):([0-5]\d):([0-5]\d)")
@@ -94,14 +95,14 @@ def _inject(place: str, line: str) -> Inject:
         case {"at": str(at), "event": {"source": str(), "type": str()} as event}:
             return Inject(place, _offset(at, place), event=event)
         case {"at": str(at), "as": str(speaker), "post": str(path), "body": dict(body)} if (
-            f"{path}/".startswith(f"{POSTS}/") and "?" not in path
+            f"{path}/".startswith(tuple(f"{post}/" for post in POSTS)) and "?" not in path
         ):
             who = _identity(speaker, place)
             return Inject(place, _offset(at, place), post=path, speaker=who, body=body)
         case _:
             raise BrokenLine(
                 f"{place}: an inject has at and event (with source, type, data), "
-                f"or at, as, post ({POSTS}…) and body"
+                f"or at, as, post ({', '.join(POSTS)}…) and body"
             )
 
 

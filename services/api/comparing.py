@@ -107,8 +107,11 @@ async def comparison(
     """
     after = listed.question
     pair = listed.earlier or await _first_answered(after, asked, earlier)
-    reference = await after.resources.reference.at(after.connection, after.seen, pair.moment.known)
-    before = replace(after, moment=pair.moment, known_at=pair.known_at, reference=reference)
+    moment = pair.moment
+    reference = await after.resources.reference.at(
+        after.connection, after.seen, moment.known, moment.realm
+    )
+    before = replace(after, moment=moment, known_at=pair.known_at, reference=reference)
     return Comparison(replace(listed, compared=before), before, after)
 
 

@@ -17,11 +17,11 @@ from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
 from services.domain.decider import Decider
 from services.domain.directives import (
+    DECIDER,
     Actor,
     Directive,
     DirectiveUnknown,
     IllegalStep,
-    decider_in,
 )
 from services.domain.issuing import Circumstances
 from services.domain.policies import Policy
@@ -71,14 +71,14 @@ class Deciding:
     @property
     def decider(self) -> Decider[Directive]:
         """How directives are decided in the realm of the request."""
-        return decider_in(self.sent.realm)
+        return DECIDER.within(self.sent.realm)
 
     async def draft(self, written: DirectiveDrafted) -> DirectiveState:
         """The draft is written down, or written anew."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, guard = await self._circumstances()
-            return Judged(self._drafted(directive, written, there), [guard])
+            there, orders = await self._circumstances()
+            return Judged(self._drafted(directive, written, there), orders)
 
         return await self._decide(judge)
 
@@ -86,9 +86,9 @@ class Deciding:
         """The draft rules from now on."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, guard = await self._circumstances()
+            there, orders = await self._circumstances()
             ground, guards = await self._ground(directive)
-            return Judged(self._issued(directive, there, ground), [guard, *guards])
+            return Judged(self._issued(directive, there, ground), [*orders, *guards])
 
         return await self._decide(judge)
 
@@ -96,8 +96,8 @@ class Deciding:
         """A step of one addressee's life, or (None) of the whole."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, guard = await self._circumstances()
-            return Judged(step(directive, self._actor(directive, addressee, there)), [guard])
+            there, orders = await self._circumstances()
+            return Judged(step(directive, self._actor(directive, addressee, there)), orders)
 
         return await self._decide(judge)
 
@@ -141,9 +141,9 @@ class Deciding:
             raise DirectiveUnknown()
         return actor
 
-    async def _circumstances(self) -> tuple[Circumstances, Guard]:
-        orders = await self.resources.orders.read()
-        return Circumstances(orders.matrix(self.now), self.registry), orders.guard
+    async def _circumstances(self) -> tuple[Circumstances, Sequence[Guard]]:
+        orders = (await self.resources.orders.read())[self.sent.realm]
+        return Circumstances(orders.matrix(self.now), self.registry), orders.guards
 
     async def _ground(self, directive: Directive) -> tuple[Policy, list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""

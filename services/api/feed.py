@@ -184,7 +184,7 @@ async def stream_directives(
     the directives anew; `next` in its data is where this stream begins. Comments are signs of life.
     A reader that does not read is cut off, everybody is after 15 minutes, and both resume.
     """
-    end = await resources.streams.admit(identity)
+    end = await resources.streams.admit(identity, filtered.realm)
     place, places, refused = last_event_id or cursor, Places(resources.tokens), None
     position = end
     try:

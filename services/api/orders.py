@@ -25,7 +25,7 @@ from services.api.deciding import (
     request_body,
     token_after,
 )
-from services.api.moments import first_of
+from services.api.moments import InRealm, first_of
 from services.api.problems import KEY_USED, documented, forbidden, not_found
 from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_held
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
@@ -211,14 +211,19 @@ NumberPath = Annotated[str, Path(alias="number", max_length=300, examples=["315/
     openapi_extra=request_body(OrderBody),
 )
 async def issue_order(
-    identity: PrimeMinister, key: IdempotencyKey, request: Request, resources: Opened
+    identity: PrimeMinister,
+    key: IdempotencyKey,
+    request: Request,
+    resources: Opened,
+    realm: InRealm = "actual",
 ) -> IssuedOrder:
     """The Prime Minister issues an order; the same request again is answered alike.
 
-    Refused by the name of its rule when it does not fit what is there: 409.
+    Refused by the name of its rule when it does not fit what is there: 409. In another realm than
+    `actual` it is judged by the actual orders and that realm's own, and rules in that realm alone.
     """
     body = await body_of(request, OrderBody)
-    sent = Sent(identity, key, digest_of(body))
+    sent = Sent(identity, key, digest_of(body), realm)
     stored = await _issue(body.draft, sent, resources)
     made = sent.made(stored) or _numbered(body.number, stored)
     return IssuedOrder(
@@ -264,12 +269,15 @@ async def _issue(draft: Draft, sent: Sent, resources: Resources) -> Sequence[Sto
 
     async def judge(chain: Chain, _: Sequence[StoredEvent]) -> Judged:
         registry, guards = await registry_held(resources, partial(judged_by, draft))
+        if sent.realm != "actual":
+            actual = (await resources.orders.read())["actual"]
+            chain, guards = actual.chain.then(chain), [*guards, *actual.guards]
         return Judged(issue(chain, draft, registry=registry, now=now), guards)
 
     def envelope(event: EventModel, _version: int) -> Envelope:
         return sent.envelope(event, subject=subject, now=now)
 
-    decisions = Decisions(resources.store, DECIDER, PRIME_MINISTER)
+    decisions = Decisions(resources.store, DECIDER.within(sent.realm), PRIME_MINISTER)
     return (await decisions.once(sent, judge, envelope=envelope)).stream
 
 

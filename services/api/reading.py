@@ -289,12 +289,13 @@ class _Asking:
         if pinned is None:
             known = await knowing(connection, self.asked, live, seen, now=self.now)
             pinned = self._pinned(known)
-        reference = await cache.at(connection, seen, pinned.moment.known)
+        moment = pinned.moment
+        reference = await cache.at(connection, seen, moment.known, moment.realm)
         return Question(
             self.resources,
             connection,
             self.identity,
-            pinned.moment,
+            moment,
             pinned.known_at,
             seen,
             live,

@@ -8,7 +8,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import chain
@@ -170,19 +170,22 @@ class ReferenceCache:
 
     def held(self, seen: Snapshot) -> Reference | None:
         """What is known now, if it is remembered."""
-        return self._known.get((*seen.reference, Live))
+        return self._known.get((*seen.reference, "actual", Live))
 
-    async def at(self, connection: Connection, seen: Snapshot, known: Known) -> Reference:
-        """The reference data that were known, as this transaction sees them."""
+    async def at(
+        self, connection: Connection, seen: Snapshot, known: Known, realm: str = "actual"
+    ) -> Reference:
+        """The reference data that were known, as this transaction sees them; an exercise and a test
+        have the actual ones, and on top of them orders of their own."""
         steps = self._steps.get(seen.reference) or await self._steps_of(connection, seen)
-        key = (*seen.reference, type(known), *steps.before(known))
+        key = (*seen.reference, realm, type(known), *steps.before(known))
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
         # One reads for all who wait for the same: a decision would else be read once a request.
         async with self._reading:
             if key not in self._known:
-                self._known[key] = await _read(connection, Moment(_EVER, known))
+                self._known[key] = await _read(connection, known, realm)
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
             return self._known[key]
@@ -196,7 +199,8 @@ class ReferenceCache:
             return self._steps[seen.reference]
 
 
-async def _read(connection: Connection, moment: Moment) -> Reference:
+async def _read(connection: Connection, known: Known, realm: str) -> Reference:
+    moment = Moment(_EVER, known)
     # Registrations state their own intervals, so their time is not asked for: what is registered
     # today about 2003 was so in 2003.
     entries = await fetch(
@@ -205,15 +209,22 @@ async def _read(connection: Connection, moment: Moment) -> Reference:
             FROM registry.entries e WHERE {moment.counts("e")} ORDER BY position""",
         moment.parameters,
     )
-    orders = await fetch(
+    registry = registry_of(entries_of(entries))
+    actual = Chain(await _orders(connection, moment), tuple(_tenures(registry)))
+    if realm == "actual":
+        return Reference(registry, actual)
+    own = Chain(await _orders(connection, replace(moment, realm=realm)))
+    return Reference(registry, actual.then(own))
+
+
+async def _orders(connection: Connection, moment: Moment) -> tuple[OrderIssued, ...]:
+    rows = await fetch(
         connection,
         f"""SELECT body::text AS body
             FROM oversight.orders o WHERE {moment.counts("o")} ORDER BY position""",
         moment.parameters,
     )
-    registry = registry_of(entries_of(entries))
-    issued = (OrderIssued.model_validate_json(row["body"]) for row in orders)
-    return Reference(registry, Chain(tuple(issued), tuple(_tenures(registry))))
+    return tuple(OrderIssued.model_validate_json(row["body"]) for row in rows)
 
 
 def _tenures(registry: Registry) -> Iterable[TenureRegistered]:

@@ -23,11 +23,12 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from schemas.envelope import DECISIONS_SLOT, SLOTS
+from schemas.ids import Realm
 from services.api.database import Connection, Pool, snapshot_of
 from services.api.places import Places
 from services.api.problems import forbidden
 from services.api.progress import Progress
-from services.api.reference import ReferenceCache, There, snapshot
+from services.api.reference import ReferenceCache, Snapshot, There, snapshot
 from services.domain.issuing import Circumstances
 from services.eventlog.connection import LOST, heed_cancellation
 from services.identity.identity import Identity
@@ -154,7 +155,7 @@ class Streams:
         self._groups: dict[Key, Group] = {}
         self._joined = asyncio.Event()
         self._is_closed = False
-        self._audiences: tuple[There | None, dict[Identity, Audience]] = (None, {})
+        self._audiences: dict[Realm, tuple[There, dict[Identity, Audience]]] = {}
         self._under_way: dict[object, asyncio.Task[Any]] = {}
 
     async def run(self) -> None:
@@ -173,14 +174,14 @@ class Streams:
             for listener in group.listeners:
                 listener.end()
 
-    async def admit(self, reader: Identity) -> int:
+    async def admit(self, reader: Identity, realm: Realm) -> int:
         """The end of what there is, for a reader for whom directives are at all.
 
         Raises:
             Problem: 403.
         """
-        there, end = await self._shared("end", self._end)
-        if self._audience(reader, there).reads.is_empty:
+        there, end = await self._shared(("end", realm), partial(self._end, realm))
+        if self._audience(reader, realm, there).reads.is_empty:
             raise forbidden()
         return end
 
@@ -244,22 +245,22 @@ class Streams:
         if not task.cancelled():
             task.exception()
 
-    async def _end(self) -> tuple[There, int]:
+    async def _end(self, realm: Realm) -> tuple[There, int]:
         async with snapshot_of(self._pool) as connection:
-            there, _ = await self._look(connection)
+            there = await self._there(connection, await snapshot(connection, ""), realm)
             return there, await end_of(connection)
 
     async def _read(self, key: Key, position: int) -> tuple[bytes, int, int]:
         """The next notices before the group's place, the position after them, and the end."""
         reader, wanted = key
         async with snapshot_of(self._pool) as connection:
-            there, _ = await self._look(connection)
+            there = await self._there(connection, await snapshot(connection, ""), wanted.realm)
             end = await end_of(connection)
             group = self._groups.get(key)
             upto = end if group is None else group.position
             if position >= upto:
                 return b"", position, end
-            audience = self._audience(reader, there)
+            audience = self._audience(reader, wanted.realm, there)
             told, following = await notices(
                 connection, audience, wanted, after=position, upto=upto, limit=_PAGE
             )
@@ -280,17 +281,18 @@ class Streams:
     async def _tell_each(self) -> int:
         """Tell every group what there is; returns how many decisions were applied."""
         async with snapshot_of(self._pool) as connection:
-            there, applied = await self._look(connection)
+            seen = await snapshot(connection, "")
             end = await end_of(connection)
             behind = [group for group in self._groups.values() if group.position < end]
             if behind:
                 first = min(group.position for group in behind)
                 names = await names_in(connection, after=first, upto=end)
                 for group in behind:
-                    await self._tell(
-                        connection, group, self._audience(group.reader, there), names, end
-                    )
-        return applied
+                    realm = group.wanted.realm
+                    there = await self._there(connection, seen, realm)
+                    audience = self._audience(group.reader, realm, there)
+                    await self._tell(connection, group, audience, names, end)
+        return seen.progress[DECISIONS_SLOT]
 
     async def _tell(
         self,
@@ -326,21 +328,21 @@ class Streams:
             elif own := [one for one in told if one.position >= listener.since]:
                 listener.hand(self._frame(group.reader, own))
 
-    def _audience(self, reader: Identity, there: There) -> Audience:
+    def _audience(self, reader: Identity, realm: Realm, there: There) -> Audience:
         """What the reader sees, judged once for as long as nothing begins or ends."""
-        if self._audiences[0] is not there:
-            self._audiences = there, {}
-        found = self._audiences[1].get(reader)
+        judged = self._audiences.get(realm)
+        if judged is None or judged[0] is not there:
+            judged = self._audiences[realm] = there, {}
+        found = judged[1].get(reader)
         if found is None:
             now = Circumstances(there.matrix, there.registry)
-            found = self._audiences[1][reader] = Audience(reader, now)
+            found = judged[1][reader] = Audience(reader, now)
         return found
 
-    async def _look(self, connection: Connection) -> tuple[There, int]:
-        """What there is now, and how many decisions were applied, as the transaction sees them."""
-        seen = await snapshot(connection, "")
-        reference = await self._reference.at(connection, seen, Live())
-        return reference.at(self._clock()), seen.progress[DECISIONS_SLOT]
+    async def _there(self, connection: Connection, seen: Snapshot, realm: Realm) -> There:
+        """What there is now, as the transaction sees it."""
+        reference = await self._reference.at(connection, seen, Live(), realm)
+        return reference.at(self._clock())
 
     def _frame(self, reader: Identity, told: Iterable[Notice]) -> bytes:
         name = str(reader)

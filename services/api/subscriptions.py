@@ -295,15 +295,15 @@ async def enable_subscription(
 
 
 async def _require_reader(identity: Identity, resources: Resources) -> None:
-    """Some directive is for this identity, now.
+    """Some directive is for this identity now, of facts or of an exercise.
 
     Raises:
         Problem: 403, none ever is.
     """
     registry = await registry_now(resources)
-    orders = await resources.orders.read()
-    matrix = orders.matrix(resources.clock())
-    if readership_of(identity, Circumstances(matrix, registry)).is_empty:
+    orders, now = await resources.orders.read(), resources.clock()
+    there = (Circumstances(one.matrix(now), registry) for one in orders.values())
+    if all(readership_of(identity, one).is_empty for one in there):
         raise forbidden()
 
 

@@ -1,6 +1,6 @@
 """Who sees what now: the authority of subscribers, judged anew whenever anything changes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -8,8 +8,11 @@ from hashlib import blake2b
 import asyncpg
 import msgspec
 
+from schemas.ids import Realm
 from services.domain.issuing import Circumstances
+from services.domain.matrix import Matrix
 from services.domain.readership import Readership
+from services.domain.registry import Registry
 from services.eventlog.authority import OrdersReader
 from services.eventlog.store import DecisionStore
 from services.identity.identity import Identity
@@ -21,14 +24,21 @@ from services.readmodels.registry_reader import RegistryReader
 class Audiences:
     """Every subscriber's authority at one moment."""
 
-    now: Circumstances
-    _known: dict[str, Audience] = field(default_factory=dict)
+    registry: Registry
+    matrices: Mapping[Realm, Matrix]
+    _known: dict[tuple[str, Realm], Audience] = field(default_factory=dict)
 
-    def of(self, owner: str) -> Audience:
-        """What this identity sees."""
-        if (found := self._known.get(owner)) is None:
-            found = self._known[owner] = Audience(Identity.parse(owner), self.now)
+    def of(self, owner: str, realm: Realm) -> Audience:
+        """What this identity sees in the realm."""
+        if (found := self._known.get((owner, realm))) is None:
+            now = Circumstances(self.matrices[realm], self.registry)
+            found = self._known[owner, realm] = Audience(Identity.parse(owner), now)
         return found
+
+    def is_of(self, registry: Registry, matrices: Mapping[Realm, Matrix]) -> bool:
+        """Whether it was judged by just these."""
+        same = all(self.matrices[realm] is matrix for realm, matrix in matrices.items())
+        return same and self.registry is registry
 
 
 class AudienceReader:
@@ -52,10 +62,11 @@ class AudienceReader:
             StoreUnavailable, or what asyncpg raises: the database is away.
         """
         await self._registry.refresh()
-        matrix = (await self._orders.read()).matrix(self._clock())
+        orders, now = await self._orders.read(), self._clock()
+        matrices = {realm: there.matrix(now) for realm, there in orders.items()}
         registry, kept = self._registry.registry, self._audiences
-        if kept is None or kept.now.matrix is not matrix or kept.now.registry is not registry:
-            kept = self._audiences = Audiences(Circumstances(matrix, registry))
+        if kept is None or not kept.is_of(registry, matrices):
+            kept = self._audiences = Audiences(registry, matrices)
         return kept
 
 

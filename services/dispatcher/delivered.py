@@ -13,7 +13,7 @@ from schemas.events import EventModel
 from schemas.events.directive import DirectiveDelivered
 from schemas.ids import Realm
 from services.domain import directives
-from services.domain.directives import Actor, Directive, decider_in
+from services.domain.directives import DECIDER, Actor, Directive
 from services.domain.rejected import Rejected
 from services.eventlog.store import DecisionStore
 from services.eventlog.transact import transact
@@ -53,7 +53,7 @@ async def state_delivered(
     for (realm, directive), addressees in _by_directive(deliveries).items():
         await transact(
             store,
-            decider_in(realm),
+            DECIDER.within(realm),
             directive,
             _deciding(directive, addressees, channel),
             envelope=_naming(realm, directive, now),

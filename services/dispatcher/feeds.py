@@ -56,7 +56,7 @@ class Feeds:
             await self._state(feed)
 
     async def _state(self, feed: asyncpg.Record) -> None:
-        audience = (await self._audiences.read()).of(feed["identity"])
+        audience = (await self._audiences.read()).of(feed["identity"], feed["realm"])
         position, upto = feed["stated_position"], feed["next_position"]
         while position < upto:
             told, position = await notices(

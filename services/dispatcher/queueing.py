@@ -118,7 +118,7 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
         queued: list[Queued] = []
         cursors: dict[UUID, int] = {}
         for group, members in _groups(behind).items():
-            audience = audiences.of(group.owner)
+            audience = audiences.of(group.owner, group.realm)
             told, reached = await _told(connection, audience, group, names, upto)
             queued += _rows(told, audience, members)
             cursors.update(dict.fromkeys(members, reached))

@@ -14,7 +14,7 @@ from schemas.events import EventModel
 from schemas.events.directive import DirectiveUndeliverable
 from services.dispatcher.delivered import SOURCE, state_delivered
 from services.domain import directives
-from services.domain.directives import Directive, decider_in
+from services.domain.directives import DECIDER, Directive
 from services.eventlog.store import DecisionStore
 from services.eventlog.transact import transact
 
@@ -91,4 +91,4 @@ async def _state_undeliverable(store: DecisionStore, row: asyncpg.Record, *, now
             realm=row["realm"],
         )
 
-    await transact(store, decider_in(row["realm"]), told.directive, decide, envelope=envelope)
+    await transact(store, DECIDER.within(row["realm"]), told.directive, decide, envelope=envelope)

@@ -116,7 +116,7 @@ class Topics:
             LogUnavailable, or what asyncpg raises.
         """
         there = await self._log.topics(OUT_PREFIX)
-        registered = (await self._audiences.read()).now.registry.centres()
+        registered = (await self._audiences.read()).registry.centres()
         centres = [one for one in registered if topic_of_centre(OUT_PREFIX, one) in there]
         await self._pool.execute(_KNOWN, centres)
         return centres
@@ -133,8 +133,8 @@ class Topics:
         names = await names_in(self._pool, after=first, upto=end)
         found = await asyncio.gather(
             *(
-                self._send(audiences.of(one["centre"]), one["next_position"], end)
-                if audiences.of(one["centre"]).may_see(names)
+                self._send(audiences.of(one["centre"], "actual"), one["next_position"], end)
+                if audiences.of(one["centre"], "actual").may_see(names)
                 else _passed(one["centre"], end)
                 for one in claimed
             )

@@ -129,7 +129,7 @@ class Webhooks:
         """A test is its owner's own; of a directive the authority of now decides."""
         if due.reads is None:
             return True
-        audience = audiences.of(due.owner)
+        audience = audiences.of(due.owner, due.realm)
         if stamp(audience.reads) == due.reads:
             return True
         if audience.reads.is_empty:

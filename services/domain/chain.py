@@ -1,6 +1,7 @@
 """The chain of the Prime Minister's orders: everything that says who holds what, as it was stated.
 
-One stream holds all of it, and every decision is judged by a version of that stream.
+One stream holds all of it, and every decision is judged by a version of that stream. An exercise or
+a test goes by it too, and by what orders of its own, on a stream of its own, change of it.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +19,10 @@ class Chain:
     tenures: tuple[TenureRegistered, ...] = ()
     """Tenures known from elsewhere than an order: an archive, the Royal Gazette."""
 
+    def then(self, exercised: "Chain") -> "Chain":
+        """With what an exercise or a test states on top of it."""
+        return Chain(self.orders + exercised.orders, self.tenures + exercised.tenures)
+
 
 def evolve(chain: Chain, event: EventModel) -> Chain:
     """The chain after one more event; what is neither order nor tenure changes nothing."""
@@ -32,4 +37,4 @@ def evolve(chain: Chain, event: EventModel) -> Chain:
 
 DECIDER = Decider("orders", Chain(), evolve)
 PRIME_MINISTER = "pm"
-"""Whose orders they are: the one stream is `orders/pm`."""
+"""Whose orders they are: the one stream of a realm is `orders/pm`."""

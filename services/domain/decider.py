@@ -1,9 +1,11 @@
 """The shape of every decision: a state folded from events, and functions that decide on it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from schemas.events import EventModel
+from schemas.ids import Realm
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,10 @@ class Decider[State]:
     subject: str
     initial: State
     evolve: Callable[[State, EventModel], State]
+
+    def within(self, realm: Realm) -> Self:
+        """How it is decided in this realm: on streams of its own, by the same rules."""
+        return self if realm == "actual" else replace(self, subject=f"{realm}/{self.subject}")
 
     def stream(self, id_: str) -> str:
         """The name of the stream of one such subject."""

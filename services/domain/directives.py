@@ -26,7 +26,6 @@ from schemas.events.directive import (
     DirectiveWithdrawn,
 )
 from schemas.events.model import EventModel
-from schemas.ids import Realm
 from services.domain.clocks import DEFAULT, clocks_of
 from services.domain.decider import Decider
 from services.domain.rejected import Rejected
@@ -189,11 +188,6 @@ def _moved(directive: Directive, taken: DirectiveStep) -> Directive:
 
 
 DECIDER = Decider("directives", Directive(), evolve)
-
-
-def decider_in(realm: Realm) -> Decider[Directive]:
-    """How directives of this realm are decided: on streams of their own, by the same rules."""
-    return DECIDER if realm == "actual" else replace(DECIDER, subject=f"{realm}/directives")
 
 
 def draft(directive: Directive, written: DirectiveDrafted) -> list[EventModel]:

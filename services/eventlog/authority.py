@@ -5,10 +5,13 @@ a decision wins: the append fails, and the decision is judged again by what was 
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import get_args
 
+from schemas.ids import Realm
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import day_of
@@ -17,19 +20,18 @@ from services.eventlog.store import DecisionStore, Guard
 from services.eventlog.transact import state_of
 
 STREAM = DECIDER.stream(PRIME_MINISTER)
+_STREAMS: Mapping[Realm, str] = {
+    realm: DECIDER.within(realm).stream(PRIME_MINISTER) for realm in get_args(Realm)
+}
 
 
 @dataclass(frozen=True)
 class Orders:
-    """The chain of orders as it stands at one version of its stream, and what follows from it."""
+    """The chain of orders of a realm as it stands at these versions, and what follows from it."""
 
     chain: Chain
-    version: int
-
-    @property
-    def guard(self) -> Guard:
-        """Holds as long as no order and no tenure is added."""
-        return Guard(STREAM, self.version)
+    guards: Sequence[Guard]
+    """They hold as long as no order and no tenure is added."""
 
     def matrix(self, at: datetime) -> Matrix:
         """Who holds what at the moment; the same object until, or from another day on, anything
@@ -54,15 +56,29 @@ class OrdersReader:
 
     def __init__(self, store: DecisionStore) -> None:
         self._store = store
-        self._read = Orders(Chain(), 0)
+        self._versions: Mapping[str, int] | None = None
+        self._read: Mapping[Realm, Orders] = {}
 
-    async def read(self) -> Orders:
-        """The orders as they stand now.
+    async def read(self) -> Mapping[Realm, Orders]:
+        """The orders of every realm as they stand now.
 
         Raises:
             StoreUnavailable: the store is away.
         """
-        if await self._store.version(STREAM) != self._read.version:
-            stored = await self._store.load(STREAM)
-            self._read = Orders(state_of(DECIDER, stored), len(stored))
+        if await self._store.versions(_STREAMS.values()) != self._versions:
+            chains, versions = dict[Realm, Chain](), dict[str, int]()
+            for realm, stream in _STREAMS.items():
+                stored = await self._store.load(stream)
+                chains[realm], versions[stream] = state_of(DECIDER, stored), len(stored)
+            self._read = {realm: _in(realm, chains, versions) for realm in _STREAMS}
+            self._versions = {stream: version for stream, version in versions.items() if version}
         return self._read
+
+
+def _in(realm: Realm, chains: Mapping[Realm, Chain], versions: Mapping[str, int]) -> Orders:
+    """The orders that the realm goes by: the actual ones, and on top of them its own."""
+    actual = Guard(STREAM, versions[STREAM])
+    if realm == "actual":
+        return Orders(chains[realm], (actual,))
+    own = Guard(_STREAMS[realm], versions[_STREAMS[realm]])
+    return Orders(chains["actual"].then(chains[realm]), (actual, own))

@@ -25,6 +25,7 @@ SELECT verdict, first_position
 FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
+_VERSIONS = "SELECT stream, version FROM decisions.streams WHERE stream = ANY ($1::text[])"
 _HEADS = """
 SELECT stream, max(version) AS version, max(position) AS position FROM decisions.events
 WHERE stream = ANY ($1::text[]) GROUP BY stream
@@ -150,6 +151,11 @@ class DecisionStore:
         """The stream's version; 0 when nothing was ever decided on it."""
         rows = await self._fetch("SELECT version FROM decisions.streams WHERE stream = $1", stream)
         return rows[0]["version"] if rows else 0
+
+    async def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """The versions of these streams; of what was never decided on, nothing."""
+        rows = await self._fetch(_VERSIONS, list(streams))
+        return {row["stream"]: row["version"] for row in rows}
 
     async def heads(self, streams: Iterable[str]) -> dict[str, Head]:
         """How far each of these streams has got; of what was never decided on, nothing."""

@@ -22,7 +22,7 @@ from schemas.events import EventModel
 from schemas.events.clocks import DirectiveDue, DirectiveEscalated
 from schemas.ids import Realm
 from services.domain import deadlines
-from services.domain.directives import Directive, decider_in
+from services.domain.directives import DECIDER, Directive
 from services.domain.steps import OWING, UNANSWERED
 from services.eventlog.store import DecisionStore
 from services.eventlog.ticks import Tick
@@ -166,7 +166,7 @@ class DeadlineTimer:
                 envelopes[event] = _envelope(event, realm, fell_at)
             return list(envelopes)
 
-        decider = decider_in(realm)
+        decider = DECIDER.within(realm)
         decided = await transact(
             self._store, decider, directive, decide, envelope=lambda event, _: envelopes[event]
         )

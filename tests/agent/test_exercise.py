@@ -43,7 +43,7 @@ def test_injects_come_in_the_order_of_their_times(tmp_path: Path) -> None:
         {"at": "T-00:05:00", "event": EVENT},
         {"at": 5, "event": EVENT},
         {"at": "T+00:05:00", "event": {"source": "/centres/pmoc"}},
-        {"at": "T+00:05:00", **POST, "post": "/v1/orders"},
+        {"at": "T+00:05:00", **POST, "post": "/v1/policies"},
         {"at": "T+00:05:00", **POST, "post": "/v1/directives?realm=actual"},
         {"at": "T+00:05:00", **POST, "post": "/v1/directivesx"},
         {"at": "T+00:05:00", **POST, "as": "nobody at all"},

@@ -13,7 +13,7 @@ import pytest_asyncio
 from schemas.envelope import Envelope
 from services.embedded.postgres import EmbeddedPostgres
 from tests.api.asking import Question, Walk, differences, observe
-from tests.api.country import PHUKET, Country, Json, open_country
+from tests.api.country import PHANG_NGA, PHUKET, Country, Json, gives, open_country
 from tests.api.happenings import HAPPENINGS, alerted, direct, happen, measured, opened, said
 from tests.database import fresh_database
 from tests.projections.network import event
@@ -42,6 +42,18 @@ async def country(
     ):
         await happen(made)
         await direct(made)
+        yield made
+
+
+@pytest_asyncio.fixture
+async def fresh(
+    postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Country]:
+    """A country of a test's own."""
+    async with (
+        fresh_database(postgres_server) as database,
+        open_country(database, tmp_path_factory.mktemp("home")) as made,
+    ):
         yield made
 
 
@@ -75,37 +87,56 @@ def exercised(random: Random) -> list[tuple[Envelope, bytes]]:
 
 
 async def decided(
-    country: Country, path: str, identity: str, body: Json, **query: str
+    country: Country,
+    identity: str,
+    body: Json,
+    *,
+    path: str = "/v1/directives",
+    realm: str = "exercise",
 ) -> httpx.Response:
-    """The answer to a decision of its own key, in the exercise unless the query says otherwise."""
-    content = json.dumps(body).encode()
-    query = {"realm": "exercise", **query}
-    key = {"Idempotency-Key": f"{path}-{next(_keys)}"}
-    return await country.send("POST", f"/v1/directives{path}", identity, key, content, **query)
+    """The answer to a decision of its own key, and what it decided is in the read models."""
+    content, key = json.dumps(body).encode(), {"Idempotency-Key": f"{path}-{next(_keys)}"}
+    answer = await country.send("POST", path, identity, key, content, realm=realm)
+    while await country.network.relay.publish():
+        pass
+    await country.network.project()
+    return answer
 
 
 async def directed(country: Country, id_: str) -> None:
     """A directive is drafted, issued and acknowledged in the exercise."""
-    drafted = await decided(country, "", "secretariat:a", {**DRAFT, "directive": id_})
-    issued = await decided(country, f"/{id_}/issue", "deputy:a", {})
-    taken = await decided(country, f"/{id_}/acknowledge", "poc:TH-83", {})
+    path = f"/v1/directives/{id_}"
+    drafted = await decided(country, "secretariat:a", {**DRAFT, "directive": id_})
+    issued = await decided(country, "deputy:a", {}, path=f"{path}/issue")
+    taken = await decided(country, "poc:TH-83", {}, path=f"{path}/acknowledge")
     assert [one.status_code for one in (drafted, issued, taken)] == [201, 200, 200]
-    while await country.network.relay.publish():
-        pass
-    await country.network.project()
+
+
+async def ordered(country: Country, number: str, *amends: str) -> httpx.Response:
+    """In the exercise, Phang Nga passes from B to A."""
+    body = {
+        "number": number,
+        "effective_from": "2024-08-20",
+        "amends": ["1/2567", *amends],
+        "clauses": [{"act": "assign", **gives("area", PHANG_NGA, "a")}],
+    }
+    return await decided(country, "pm", body, path="/v1/orders")
 
 
 async def changed_by_exercise(
     country: Country, reader: str, questions: Sequence[Question], seed: str
 ) -> list[tuple[Question, str]]:
     """Where the reader's answers differ once the exercise is over."""
-    # What is known at a moment is read once and remembered: the first time pays for it.
+    # Orders are read once and remembered, an exercise's too: the first to ask pays for it.
     await observe(country, reader, questions)
     before = await observe(country, reader, questions)
     await country.tell(*exercised(Random(seed)))
     # Once under the id of an actual directive.
     await directed(country, "coast" if seed == READERS[0] else f"drill-{seed.replace(':', '-')}")
+    given = await ordered(country, f"{READERS.index(seed) + 700}/2567")
+    assert given.status_code == 201, given.text
     await country.tick()
+    await observe(country, reader, [one for one in questions if one.method == "get"])
     return differences(questions, before, await observe(country, reader, questions))
 
 
@@ -142,11 +173,44 @@ async def test_a_directive_of_an_exercise_is_known_there_alone(country: Country)
     assert "known" in {one["id"] for one in listed["items"]}
 
 
-async def test_a_directive_of_an_exercise_is_judged_by_the_real_orders(country: Country) -> None:
-    beyond = {**DRAFT, "directive": "beyond", "addressees": ["TH-82"]}
-    await decided(country, "", "secretariat:a", beyond)
-    refused = await decided(country, "/beyond/issue", "deputy:a", {})
+async def test_a_directive_of_an_exercise_is_judged_by_the_real_orders(fresh: Country) -> None:
+    beyond = {**DRAFT, "directive": "beyond", "addressees": [PHANG_NGA]}
+    await decided(fresh, "secretariat:a", beyond)
+    refused = await decided(fresh, "deputy:a", {}, path="/v1/directives/beyond/issue")
     assert (refused.status_code, refused.json()["rule"]) == (403, "outside-matrix")
+
+
+async def test_an_order_of_an_exercise_rules_there_alone(fresh: Country) -> None:
+    beyond = {**DRAFT, "directive": "beyond", "addressees": [PHANG_NGA]}
+    issue = "/v1/directives/beyond/issue"
+    for realm in ("actual", "exercise"):
+        await decided(fresh, "secretariat:a", beyond, realm=realm)
+    assert (await decided(fresh, "deputy:a", {}, path=issue)).json()["rule"] == "outside-matrix"
+    assert (await ordered(fresh, "7/2567")).status_code == 201
+    assert (await decided(fresh, "deputy:a", {}, path=issue)).status_code == 200
+    refused = await decided(fresh, "deputy:a", {}, path=issue, realm="actual")
+    assert refused.json()["rule"] == "outside-matrix"
+    for realm, holder in (("actual", "b"), ("exercise", "a"), ("test", "b")):
+        answer = await fresh.ask("/v1/oversight", dimension="area", realm=realm)
+        held = {one["target"]: one["deputy"] for one in answer["items"]}
+        assert (held[PHANG_NGA]["id"], held[PHUKET]["id"]) == (holder, "a")
+        listed = await fresh.ask("/v1/orders", realm=realm)
+        assert ("7/2567" in {one["number"] for one in listed["items"]}) == (realm == "exercise")
+
+
+async def test_who_holds_something_in_an_exercise_sees_no_fact_by_it(fresh: Country) -> None:
+    await happen(fresh)
+    await fresh.tell(*map(in_exercise, HAPPENINGS))
+    before = await fresh.ask("/v1/deputies/a/overview", "deputy:a")
+    assert (await ordered(fresh, "7/2567")).status_code == 201
+    assert await fresh.ask("/v1/deputies/a/overview", "deputy:a") == before
+    exercise = await fresh.ask("/v1/deputies/a/overview", identity="deputy:a", realm="exercise")
+    assert exercise != before
+
+
+async def test_an_exercise_takes_no_number_of_an_actual_order(fresh: Country) -> None:
+    refused = await ordered(fresh, "1/2567")
+    assert (refused.status_code, refused.json()["rule"]) == (409, "order-number-taken")
 
 
 async def test_a_key_may_be_used_once_in_each_realm(country: Country) -> None:
@@ -159,29 +223,25 @@ async def test_a_key_may_be_used_once_in_each_realm(country: Country) -> None:
 
 
 async def test_a_step_in_one_realm_is_none_in_the_other(country: Country) -> None:
-    await decided(country, "", "secretariat:a", {**DRAFT, "directive": "apart"})
-    refused = await decided(country, "/apart/issue", "deputy:a", {}, realm="actual")
+    await decided(country, "secretariat:a", {**DRAFT, "directive": "apart"})
+    refused = await decided(
+        country, "deputy:a", {}, path="/v1/directives/apart/issue", realm="actual"
+    )
     assert refused.status_code == 404
 
 
-async def test_every_event_of_an_exercise_is_read_as_a_fact_would_be(
-    postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    async with (
-        fresh_database(postgres_server) as database,
-        open_country(database, tmp_path_factory.mktemp("home")) as fresh,
+async def test_every_event_of_an_exercise_is_read_as_a_fact_would_be(fresh: Country) -> None:
+    await fresh.tell(*HAPPENINGS, *map(in_exercise, HAPPENINGS))
+    for path in (
+        "/v1/overview",
+        "/v1/incidents",
+        "/v1/incidents/flood",
+        "/v1/alerts",
+        "/v1/indicators/rain/values",
+        "/v1/provinces/TH-83/situation",
+        "/v1/deputies/a/overview",
+        "/v1/centres/poc:TH-82",
     ):
-        await fresh.tell(*HAPPENINGS, *map(in_exercise, HAPPENINGS))
-        for path in (
-            "/v1/overview",
-            "/v1/incidents",
-            "/v1/incidents/flood",
-            "/v1/alerts",
-            "/v1/indicators/rain/values",
-            "/v1/provinces/TH-83/situation",
-            "/v1/deputies/a/overview",
-            "/v1/centres/poc:TH-82",
-        ):
-            facts = await fresh.ask(path)
-            exercise = await fresh.ask(path, realm="exercise")
-            assert json.dumps(exercise) == json.dumps(facts), path
+        facts = await fresh.ask(path)
+        exercise = await fresh.ask(path, realm="exercise")
+        assert json.dumps(exercise) == json.dumps(facts), path

@@ -60,7 +60,7 @@ async def told(
 
 
 async def audience_of(country: Country, reader: str) -> Audience:
-    orders = await OrdersReader(country.network.store).read()
+    orders = (await OrdersReader(country.network.store).read())["actual"]
     registry = RegistryReader(country.network.pool)
     await registry.refresh()
     now = Circumstances(matrix_at(orders.chain, country.now), registry.registry)

@@ -70,6 +70,10 @@ async def test_an_exercise_is_read_like_facts(system: System) -> None:
     incident = await system.ask(f"/v1/incidents/{play.run}", **seen)
     assert incident["state"] == "closed"
     directive = await system.ask(f"/v1/directives/{play.run}", **{**seen, "after": play.decided})
+    order = {"as_of": (play.clock.start + timedelta(minutes=5)).isoformat(), "after": play.decided}
+    ruling = await system.ask(f"/v1/orders/{play.run}", realm="exercise", **order)
+    assert ruling["state"] == "in_force"
+    assert (await system.get(f"/v1/orders/{play.run}", **order)).status_code == 404
     states = {one["addressee"]: one["state"] for one in directive["addressees"]}
     assert states == {"TH-83": "complied", "TH-82": "issued"}
     alerts = await system.ask("/v1/alerts", **seen)

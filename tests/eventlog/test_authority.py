@@ -1,7 +1,7 @@
 """A decision under the orders: what is committed between the look and the append always wins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,8 @@ from schemas.envelope import Envelope
 from schemas.events import EventModel
 from schemas.events.order import Assignment, Clause, OrderIssued, Reservation
 from schemas.events.record import NetworkOpened
+from schemas.ids import Realm
+from services.domain import chain
 from services.domain.authority import grounds
 from services.domain.chain import Chain
 from services.domain.decider import Decider
@@ -24,7 +26,7 @@ from services.domain.powers import Act
 from services.domain.registry import day_of
 from services.domain.rejected import Rejected
 from services.eventlog.authority import STREAM, Orders, OrdersReader
-from services.eventlog.store import Appended, Decision, DecisionStore, NewEvent, StoredEvent
+from services.eventlog.store import Appended, Decision, DecisionStore, Guard, NewEvent, StoredEvent
 from services.eventlog.transact import Decided, Judged, transact_guarded
 from services.identity.identity import Identity
 from tests.database import Database
@@ -54,11 +56,12 @@ def evolve(state: Directives, _event: EventModel) -> Directives:
 
 
 DECIDER = Decider("directives", Directives(), evolve)
+EXERCISE = chain.DECIDER.within("exercise").stream(chain.PRIME_MINISTER)
 
 
-def direct(chain: Chain) -> list[EventModel]:
+def direct(ruling: Chain) -> list[EventModel]:
     """The deputy orders an agency in Phuket to act."""
-    grounds(chain, DEPUTY, act=Act.ORDER_TO_ACT, subject=FLOOD, at=BEGIN)
+    grounds(ruling, DEPUTY, act=Act.ORDER_TO_ACT, subject=FLOOD, at=BEGIN)
     return [NetworkOpened(opened_at=MOMENT)]
 
 
@@ -66,13 +69,15 @@ def named(id_: str, event: EventModel, version: int) -> Envelope:
     return envelope(f"{id_}-{version}", type_=event.type)
 
 
-async def order(store: DecisionStore, number: str, *clauses: Clause) -> Appended:
+async def order(
+    store: DecisionStore, number: str, *clauses: Clause, stream: str = STREAM
+) -> Appended:
     """An order at the end of the chain, whatever its end is by then."""
     body = OrderIssued(number=number, effective_from=BEGIN, clauses=list(clauses), source="test")
     event = NewEvent(envelope(number, type_=body.type), body.model_dump_json().encode())
     while True:
-        version = await store.version(STREAM)
-        done = await store.append(Decision(STREAM, version, [event]))
+        version = await store.version(stream)
+        done = await store.append(Decision(stream, version, [event]))
         if done.verdict != "conflict":
             return done
 
@@ -84,12 +89,12 @@ class Interrupted(DecisionStore):
     after_look: Callable[[], Awaitable[object]] | None = None
     before_append: Callable[[], Awaitable[object]] | None = None
 
-    async def version(self, stream: str) -> int:
-        version = await super().version(stream)
-        if stream == STREAM and self.after_look:
+    async def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        versions = await super().versions(streams)
+        if self.after_look:
             happens, self.after_look = self.after_look, None
             await happens()
-        return version
+        return versions
 
     async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
         if decision.stream.startswith("directives/") and self.before_append:
@@ -108,10 +113,12 @@ async def store(database: Database) -> AsyncIterator[Interrupted]:
         await store.close()
 
 
-async def decide(store: DecisionStore, reader: OrdersReader, id_: str) -> Decided[Directives]:
+async def decide(
+    store: DecisionStore, reader: OrdersReader, id_: str, realm: Realm = "actual"
+) -> Decided[Directives]:
     async def judge(_state: Directives, _: Sequence[StoredEvent]) -> Judged:
-        orders = await reader.read()
-        return Judged(direct(orders.chain), [orders.guard])
+        orders = (await reader.read())[realm]
+        return Judged(direct(orders.chain), orders.guards)
 
     return await transact_guarded(store, DECIDER, id_, judge, envelope=partial(named, id_))
 
@@ -124,7 +131,7 @@ def test_the_matrix_that_is_kept_is_that_of_each_moment(hours: list[int]) -> Non
         OrderIssued(number="1/2567", effective_from=BEGIN, clauses=[first], source="test"),
         OrderIssued(number="2/2567", effective_from=moved, clauses=[TO_ANOTHER], source="test"),
     ]
-    orders = Orders(Chain(tuple(issued), ()), 2)
+    orders = Orders(Chain(tuple(issued), ()), ())
     for moment in (*(BEGIN + timedelta(hours=one) for one in hours), BEGIN, moved):
         kept, made = orders.matrix(moment), matrix_at(orders.chain, moment)
         assert kept.cell("area", "TH-83") == made.cell("area", "TH-83")
@@ -177,6 +184,27 @@ async def test_orders_that_did_not_change_are_not_read_again(store: Interrupted)
     first = await reader.read()
     assert await reader.read() is first
     await order(store, "2/2567", RESERVES)
-    again = await reader.read()
-    assert (first.version, again.version) == (1, 2)
+    again = (await reader.read())["actual"]
+    assert again.guards == (Guard(STREAM, 2),)
     assert [one.number for one in again.chain.orders] == ["1/2567", "2/2567"]
+
+
+@pytest.mark.parametrize("stream", [STREAM, EXERCISE])
+@pytest.mark.parametrize("seam", ["after_look", "before_append"])
+async def test_an_exercise_is_judged_by_the_actual_orders_and_by_its_own(
+    store: Interrupted, seam: str, stream: str
+) -> None:
+    reader = OrdersReader(store)
+    setattr(store, seam, partial(order, store, "2/2567", RESERVES, stream=stream))
+    with pytest.raises(MatterReserved):
+        await decide(store, reader, "flood", "exercise")
+
+
+async def test_the_orders_of_an_exercise_rule_in_no_other_realm(store: Interrupted) -> None:
+    await order(store, "2/2567", RESERVES, stream=EXERCISE)
+    orders = await OrdersReader(store).read()
+    assert {realm: len(one.chain.orders) for realm, one in orders.items()} == {
+        "actual": 1,
+        "exercise": 2,
+        "test": 1,
+    }

@@ -26,7 +26,7 @@ from schemas.events.directive import (
 )
 from schemas.ids import Realm
 from services.domain import deadlines, directives
-from services.domain.directives import DECIDER, Actor, Directive, Mandate, decider_in
+from services.domain.directives import DECIDER, Actor, Directive, Mandate
 from services.domain.rejected import Rejected
 from services.eventlog.store import DecisionStore, StoredEvent
 from services.eventlog.transact import transact
@@ -98,7 +98,7 @@ class Office:
             for one in made
         ]
         bodies = [one.model_dump_json().encode() for one in made]
-        stream = decider_in(realm).stream(id_)
+        stream = DECIDER.within(realm).stream(id_)
         await self.watch.network.decide(stream, *zip(sent, bodies, strict=True))
 
     async def take(
@@ -131,7 +131,7 @@ class Office:
         """What timers stated of the directive, and the moment it is stated for."""
         return [
             (told(one), row.envelope.time)
-            for row in await self.watch.store.load(decider_in(realm).stream(id_))
+            for row in await self.watch.store.load(DECIDER.within(realm).stream(id_))
             if isinstance(one := decode(row.envelope.type, row.data), DirectiveDue)
             and row.envelope.realm == realm
         ]
