@@ -1,8 +1,9 @@
 """Directives are decided: drafted, issued, answered, ended. Each is a request with a key."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid5
 
 import msgspec
@@ -13,7 +14,7 @@ from schemas.events.directive import DirectiveDrafted
 from services.api.bodies import Body
 from services.api.deciding import Sent, token_after
 from services.api.problems import KEY_USED
-from services.api.reading import Resources, registry_now
+from services.api.reading import Registered, Resources, registered, registered_until
 from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
 from services.domain.decider import Decider
@@ -26,15 +27,21 @@ from services.domain.directives import (
 )
 from services.domain.issuing import Circumstances
 from services.domain.policies import Policy
-from services.domain.registry import Registry, day_of
+from services.domain.registry import CLOCKS, day_of
 from services.domain.rejected import Rejected
 from services.domain.steps import Phase, Standing
-from services.eventlog.store import Guard, StoredEvent
+from services.eventlog.authority import STREAM
+from services.eventlog.store import Guard, StoredEvent, end_of, guards_on
 from services.eventlog.transact import Contended, Judged, transact_guarded
 from services.operation.problems import Problem
 
 type Take = Callable[[Directive, Actor], list[EventModel]]
 """A step on the directive by somebody who may know of it."""
+
+type Judge = Callable[[Directive], Awaitable[Judged[Directive]]]
+"""By what the directive is decided; given as it was when the request came."""
+
+_CLOCKS = clocks.DECIDER.stream(CLOCKS)
 
 
 class AddresseeState(Body):
@@ -62,14 +69,13 @@ class Deciding:
     resources: Resources
     sent: Sent
     id: str
-    registry: Registry
+    registered: Registered
     now: datetime
 
     @classmethod
     async def of(cls, resources: Resources, sent: Sent, id_: str) -> "Deciding":
         """The request with what is registered now."""
-        registry = await registry_now(resources)
-        return cls(resources, sent, id_, registry, resources.clock())
+        return cls(resources, sent, id_, await registered(resources), resources.clock())
 
     @property
     def decider(self) -> Decider[Directive]:
@@ -84,33 +90,39 @@ class Deciding:
     async def draft(self, written: DirectiveDrafted) -> DirectiveState:
         """The draft is written down, or written anew."""
 
-        async def judge() -> Judged[Directive]:
-            there, guard = await self._circumstances()
-            return Judged(lambda directive: self._drafted(directive, written, there), [guard])
+        async def judge(_: Directive) -> Judged[Directive]:
+            named = issuing.judged_by(written, centre=self.sent.identity.centre)
+            there, guards = await self._circumstances(named)
+            return Judged(lambda directive: self._drafted(directive, written, there), guards)
 
         return await self._decide(judge)
 
     async def issue(self) -> DirectiveState:
         """The draft rules from now on."""
 
-        async def judge() -> Judged[Directive]:
-            there, guard = await self._circumstances()
-            grounds, guards = await self._ground()
-            return Judged(
-                lambda directive: self._issued(directive, there, grounds), [guard, *guards]
-            )
+        async def judge(looked: Directive) -> Judged[Directive]:
+            there, guards = await self._circumstances(self._named(looked) | {_CLOCKS}, looked)
+            grounds, more = await self._ground(looked)
+
+            def decide(directive: Directive) -> list[EventModel]:
+                self._require_same(directive, looked)
+                return self._issued(directive, there, grounds)
+
+            return Judged(decide, [*guards, *more])
 
         return await self._decide(judge)
 
     async def take(self, step: Take, *, addressee: str | None) -> DirectiveState:
         """A step of one addressee's life, or (None) of the whole."""
 
-        async def judge() -> Judged[Directive]:
-            there, guard = await self._circumstances()
-            return Judged(
-                lambda directive: step(directive, self._actor(directive, addressee, there)),
-                [guard],
-            )
+        async def judge(looked: Directive) -> Judged[Directive]:
+            there, guards = await self._circumstances(self._named(looked), looked)
+
+            def decide(directive: Directive) -> list[EventModel]:
+                self._require_same(directive, looked)
+                return step(directive, self._actor(directive, addressee, there))
+
+            return Judged(decide, guards)
 
         return await self._decide(judge)
 
@@ -138,11 +150,9 @@ class Deciding:
             raise IllegalStep("issue", directive.phase)
         mandate = issuing.mandate_of(self.sent.identity, written, there)
         if written.stops is not None:
-            if (named := written.stops.policy) not in grounds:
-                # The draft was written anew between the look at its ground and this look at it.
-                raise Contended(self.stream)
+            named = written.stops.policy
             policies.check_ground(grounds[named], named, at=self.now)
-        policy = self.registry.clocks(day_of(self.now)) or clocks.DEFAULT
+        policy = there.registry.clocks(day_of(self.now)) or clocks.DEFAULT
         return directives.issue(directive, actor, mandate, now=self.now, policy=policy)
 
     def _actor(self, directive: Directive, addressee: str | None, there: Circumstances) -> Actor:
@@ -157,13 +167,53 @@ class Deciding:
             raise DirectiveUnknown()
         return actor
 
-    async def _circumstances(self) -> tuple[Circumstances, Guard]:
-        orders = await self.resources.orders.read()
-        return Circumstances(orders.matrix(self.now), self.registry), orders.guard
+    def _named(self, looked: Directive) -> frozenset[str]:
+        return issuing.judged_by(looked.draft, centre=self.sent.identity.centre)
 
-    async def _ground(self) -> tuple[dict[str, Policy], list[Guard]]:
+    def _require_same(self, directive: Directive, looked: Directive) -> None:
+        """The draft was not written anew between the look at what it names and this look at it.
+
+        Raises:
+            Contended: it was.
+        """
+        if directive.draft != looked.draft:
+            raise Contended(self.stream)
+
+    async def _circumstances(
+        self, named: Collection[str], looked: Directive | None = None
+    ) -> tuple[Circumstances, list[Guard]]:
+        """What is ordered and registered, and guards on it; one look at the store has both.
+
+        What the store has of these streams of the registry and the read models lack is waited for.
+        """
+        seen, streams = self.registered, sorted(named)
+        while True:
+            heads = await self.resources.store.heads([STREAM, *streams])
+            ordered = heads.pop(STREAM, None)
+            orders = await self.resources.orders.read_at(ordered.version if ordered else 0)
+            there = Circumstances(orders.matrix(self.now), seen.registry)
+            if (end := end_of(heads)) <= seen.applied:
+                return there, [orders.guard, *guards_on(streams, heads)]
+            if looked is not None:
+                self._require_seen(looked, there)
+            seen = await registered_until(self.resources, end)
+
+    def _require_seen(self, directive: Directive, there: Circumstances) -> None:
+        """Asked before anything is waited for: that would tell who may not know of it that it is.
+
+        Raises:
+            DirectiveUnknown: the sender may not know of it.
+        """
+        try:
+            self._actor(directive, None, there)
+        except DirectiveUnknown:
+            raise
+        except Rejected:
+            return
+
+    async def _ground(self, looked: Directive) -> tuple[dict[str, Policy], list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""
-        written = self._fold(await self.resources.store.load(self.stream)).draft
+        written = looked.draft
         if written is None or written.stops is None:
             return {}, []
         named = written.stops.policy
@@ -172,12 +222,12 @@ class Deciding:
         policy = policies.DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
         return {named: policy}, [Guard(stream, len(stored))]
 
-    async def _decide(self, judge: Callable[[], Awaitable[Judged[Directive]]]) -> DirectiveState:
+    async def _decide(self, judge: Judge) -> DirectiveState:
         """Decided once for the key; sent again, it is answered by what it made."""
         store = self.resources.store
         stored = await store.load(self.stream)
         if self.sent.made(stored) is None:
-            refused = await self._transact(judge)
+            refused = await self._transact(partial(judge, self._fold(stored)))
             stored = await store.load(self.stream)
             # The same request beside this one may have decided it between two looks.
             if refused is not None and self.sent.made(stored) is None:
@@ -219,7 +269,7 @@ class Deciding:
     def _answer(self, stored: Sequence[StoredEvent]) -> DirectiveState:
         directive = self._fold(stored)
         who = self.sent.identity
-        own = spoken_for(who, self.registry, day_of(self.now))
+        own = spoken_for(who, self.registered.registry, day_of(self.now))
         return DirectiveState(
             id=self.id,
             state=directive.phase,

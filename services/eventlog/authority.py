@@ -67,7 +67,15 @@ class OrdersReader:
         Raises:
             StoreUnavailable: the store is away.
         """
-        if await self._store.version(STREAM) != self._read.version:
+        return await self.read_at(await self._store.version(STREAM))
+
+    async def read_at(self, version: int) -> Orders:
+        """The same for who has just asked at which version their stream is.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        if version != self._read.version:
             stored = await self._store.load(STREAM)
             events = (decode(event.envelope.type, event.data) for event in stored)
             self._read = Orders(DECIDER.fold(events), len(stored))

@@ -5,7 +5,7 @@ versions of others, or not at all. Position order is commit order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,8 +26,10 @@ FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
 _HEADS = """
-SELECT stream, max(version) AS version, max(position) AS position FROM decisions.events
-WHERE stream = ANY ($1::text[]) GROUP BY stream
+SELECT s.stream, s.version, (
+    SELECT e.position FROM decisions.events e WHERE e.stream = s.stream AND e.version = s.version
+) AS position
+FROM decisions.streams s WHERE s.stream = ANY ($1::text[])
 """
 _FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
 
@@ -58,6 +60,16 @@ class Head:
 
     version: int
     position: int
+
+
+def end_of(heads: Mapping[str, Head]) -> int:
+    """The position behind all that was decided on these streams."""
+    return max((head.position + 1 for head in heads.values()), default=0)
+
+
+def guards_on(streams: Iterable[str], heads: Mapping[str, Head]) -> list[Guard]:
+    """Guards that hold as long as nothing more is decided on these streams."""
+    return [Guard(one, heads[one].version if one in heads else 0) for one in streams]
 
 
 @dataclass(frozen=True, slots=True)
