@@ -46,8 +46,9 @@ class DirectiveNotice(EventModel):
 
     directive: Key
     number: Count
-    """Its place among the notices of this directive that the reader is sent, the issue being 1: a
-    reader that has a later one can drop this."""
+    """Its place among the notices of this directive that are the reader's, the issue being 1: a
+    reader that has a later one can drop this. A webhook does not tell an addressee that it was
+    delivered to itself, and passes over that number."""
     change: Word
     """What happened: `issued`, `acknowledged`, …, `reversed`, `assumed` (by the PM), `closed`; what
     fell due: `reminded`, `overdue`, `escalated`."""

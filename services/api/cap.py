@@ -14,31 +14,50 @@ from services.api.answers import answer_bytes, read_responses, tag_of
 from services.api.database import Row
 from services.api.problems import not_found
 from services.api.reading import Asked, Question
-from services.domain.cap import MEDIA_TYPE, Reference, sender_of
+from services.domain.cap import MEDIA_TYPE, Reference, corrected_name, sender_of
 from services.domain.cap_writing import Circumstances, PlaceName, write
 from services.domain.registry import day_of
 from services.domain.scope import Resource
 
 router = APIRouter(tags=["alerts"])
 
-_SEEN = "{counts} AND (:nation OR {row}.provinces && CAST(:scope_provinces AS text[]))"
-_MESSAGE = """
-SELECT a.source, a.alert, a.time, a.slot, a.position, a."references", a.cap_sender, a.cap_identifier
-FROM alerts.messages a WHERE a.source = :source AND a.id = :id AND {seen}
+_SEEN = "{known} AND (:nation OR {row}.provinces && CAST(:scope_provinces AS text[]))"
+# A message, and where it is a correction, which event made it and when.
+_NAMED = """m.source, m.alert, m.time, m.slot, m.position, m.root_slot, m.root_position,
+       m."references", m.cap_sender, m.cap_identifier,
+       v.source AS corrected_by, v.id AS correction, v.time AS corrected_at"""
+_MESSAGE = f"""
+SELECT {_NAMED} FROM alerts.messages m LEFT JOIN events.versions v
+    ON (v.root_slot, v.root_position, v.slot, v.position)
+     = (m.root_slot, m.root_position, m.slot, m.position)
+WHERE m.source = :source AND m.id = :id AND {{seen}}
 """
-# Source: OASIS CAP 1.2, 3.2.1 `references`. All of the chain: who missed a message between drops
-# the first one too. What the reader does not see is not in it.
-_CHAIN = """
+# Source: OASIS CAP 1.2, 3.2.1 `references`. All of the chain, each message with what it was before
+# it was corrected: who missed one between drops the first one too. What the reader does not see is
+# not in it.
+_CHAIN = f"""
 WITH RECURSIVE chain AS (
-    SELECT a.source, a.alert, a.time, a."references", a.cap_sender, a.cap_identifier
+    SELECT a.source, a.alert, a."references", a.root_slot, a.root_position
     FROM alerts.messages a
-    WHERE a.source = :source AND a.alert = ANY(CAST(:references AS text[])) AND {seen}
+    WHERE a.source = :source AND a.alert = ANY(CAST(:references AS text[])) AND {{seen}}
     UNION
-    SELECT b.source, b.alert, b.time, b."references", b.cap_sender, b.cap_identifier
+    SELECT b.source, b.alert, b."references", b.root_slot, b.root_position
     FROM chain JOIN alerts.messages b
-        ON b.source = chain.source AND b.alert = ANY(chain."references") AND {seen_before}
+        ON b.source = chain.source AND b.alert = ANY(chain."references") AND {{seen_before}}
+), roots AS (
+    SELECT root_slot, root_position FROM chain WHERE alert <> :alert
+    UNION SELECT CAST(:root_slot AS smallint), CAST(:root_position AS bigint)
+), stated AS (
+    SELECT root_slot AS slot, root_position AS position, NULL::text AS source, NULL::text AS id,
+           NULL::timestamptz AS time
+    FROM roots
+    UNION ALL
+    SELECT v.slot, v.position, v.source, v.id, v.time
+    FROM roots JOIN events.versions v USING (root_slot, root_position)
 )
-SELECT * FROM chain WHERE alert <> :alert ORDER BY time, alert LIMIT 1000
+SELECT {_NAMED} FROM stated v JOIN alerts.messages m USING (slot, position)
+WHERE (slot, position) <> (:slot, :position) AND {{seen_stated}}
+ORDER BY coalesce(v.time, m.time), m.alert, v.id LIMIT 1000
 """
 
 _EXAMPLE = """<?xml version='1.0' encoding='utf-8'?>
@@ -86,8 +105,9 @@ async def get_cap(
 ) -> Response:
     """The alert as CAP 1.2: `Exercise` or `Test` in those realms and never `Actual`.
 
-    An update or cancel names in `references` every earlier message of its chain. An alert that came
-    in as CAP goes out as it came, byte for byte.
+    An update or cancel names in `references` every earlier message of its chain. A corrected alert
+    is another message, an update of what it was before. What came in as CAP goes out as it came,
+    byte for byte.
     """
     question.require(Resource.SITUATION)
     message = await _message(question, source, id_)
@@ -100,7 +120,7 @@ async def get_cap(
 
 
 async def _message(question: Question, source: str, id_: str) -> Row:
-    sql = _MESSAGE.format(seen=_seen(question, "a"))
+    sql = _MESSAGE.format(seen=_seen(question, "m"))
     rows = await question.rows(sql, source=source, id=id_, **_scoped(question))
     if not rows:
         raise not_found()
@@ -121,35 +141,50 @@ async def _circumstances(question: Question, message: Row, alert: AlertIssued) -
     centre, day = centre_of_source(message.source), day_of(message.time)
     registered = None if centre is None else question.registry.centre(centre, day)
     provinces = (question.registry.province(code, day) for code in alert.provinces)
+    chain = await _chain(question, message)
     return Circumstances(
         own=_reference(message),
         realm=cast(Realm, question.moment.realm),
         sender_name=None if registered is None else registered.name_th,
-        chain=[_reference(row) for row in await _chain(question, message)],
+        chain=[_reference(row) for row in chain if not _is_same(row, message)],
         places={
             one.province: PlaceName(one.name_th, one.name_en)
             for one in provinces
             if one is not None
         },
+        corrects=[_reference(row) for row in chain if _is_same(row, message)],
     )
 
 
 async def _chain(question: Question, message: Row) -> list[Row]:
-    """The messages that it replaces, the first one first."""
-    sql = _CHAIN.format(seen=_seen(question, "a"), seen_before=_seen(question, "b"))
-    named = {"source": message.source, "alert": message.alert, "references": message.references}
+    """The messages that it replaces, the first one first; what it corrects among them."""
+    scope = _SEEN.format(known=question.moment.known_by("m"), row="m")
+    sql = _CHAIN.format(
+        seen=_seen(question, "a"), seen_before=_seen(question, "b"), seen_stated=scope
+    )
+    names = ("source", "alert", "references", "slot", "position", "root_slot", "root_position")
+    named = {name: message[name] for name in names}
     return await question.rows(sql, **named, **_scoped(question))
+
+
+def _is_same(row: Row, message: Row) -> bool:
+    """Whether both are versions of one alert."""
+    return (row.root_slot, row.root_position) == (message.root_slot, message.root_position)
 
 
 def _reference(row: Row) -> Reference:
     """By what the message is known outside the network."""
     if row.cap_sender is not None:
         return Reference(row.cap_sender, row.cap_identifier, row.time)
-    return Reference(sender_of(centre_of_source(row.source) or row.source), row.alert, row.time)
+    sender = sender_of(centre_of_source(row.source) or row.source)
+    if row.correction is not None:
+        name = corrected_name(row.alert, row.corrected_by, row.correction)
+        return Reference(sender, name, row.corrected_at)
+    return Reference(sender, row.alert, row.time)
 
 
 def _seen(question: Question, row: str) -> str:
-    return _SEEN.format(counts=question.moment.counts(row), row=row)
+    return _SEEN.format(known=question.moment.counts(row), row=row)
 
 
 def _scoped(question: Question) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Directives are decided: drafted, issued, answered, ended. Each is a request with a key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -12,7 +12,7 @@ from schemas.events import EventModel
 from schemas.events.directive import DirectiveDrafted
 from services.api.bodies import Body
 from services.api.deciding import Decisions, Sent, token_after
-from services.api.reading import Resources, registry_now
+from services.api.reading import Registered, Resources, registered, registered_until
 from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
 from services.domain.decider import Decider
@@ -25,13 +25,17 @@ from services.domain.directives import (
 )
 from services.domain.issuing import Circumstances
 from services.domain.policies import Policy
-from services.domain.registry import Registry, day_of
+from services.domain.registry import CLOCKS, day_of
+from services.domain.rejected import Rejected
 from services.domain.steps import Phase, Standing
-from services.eventlog.store import Guard, StoredEvent
+from services.eventlog.authority import STREAMS
+from services.eventlog.store import Guard, StoredEvent, end_of, guards_on
 from services.eventlog.transact import Judge, Judged, state_of
 
 type Take = Callable[[Directive, Actor], list[EventModel]]
 """A step on the directive by somebody who may know of it."""
+
+_CLOCKS = clocks.DECIDER.stream(CLOCKS)
 
 
 class AddresseeState(Body):
@@ -59,14 +63,13 @@ class Deciding:
     resources: Resources
     sent: Sent
     id: str
-    registry: Registry
+    registered: Registered
     now: datetime
 
     @classmethod
     async def of(cls, resources: Resources, sent: Sent, id_: str) -> "Deciding":
         """The request with what is registered now."""
-        registry = await registry_now(resources)
-        return cls(resources, sent, id_, registry, resources.clock())
+        return cls(resources, sent, id_, await registered(resources), resources.clock())
 
     @property
     def decider(self) -> Decider[Directive]:
@@ -77,8 +80,8 @@ class Deciding:
         """The draft is written down, or written anew."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, orders = await self._circumstances()
-            return Judged(self._drafted(directive, written, there), orders)
+            there, guards = await self._circumstances(self._named(written))
+            return Judged(self._drafted(directive, written, there), guards)
 
         return await self._decide(judge)
 
@@ -86,9 +89,10 @@ class Deciding:
         """The draft rules from now on."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, orders = await self._circumstances()
-            ground, guards = await self._ground(directive)
-            return Judged(self._issued(directive, there, ground), [*orders, *guards])
+            named = self._named(directive.draft) | {_CLOCKS}
+            there, guards = await self._circumstances(named, directive)
+            ground, more = await self._ground(directive)
+            return Judged(self._issued(directive, there, ground), [*guards, *more])
 
         return await self._decide(judge)
 
@@ -96,8 +100,8 @@ class Deciding:
         """A step of one addressee's life, or (None) of the whole."""
 
         async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
-            there, orders = await self._circumstances()
-            return Judged(step(directive, self._actor(directive, addressee, there)), orders)
+            there, guards = await self._circumstances(self._named(directive.draft), directive)
+            return Judged(step(directive, self._actor(directive, addressee, there)), guards)
 
         return await self._decide(judge)
 
@@ -126,7 +130,7 @@ class Deciding:
         mandate = issuing.mandate_of(self.sent.identity, written, there)
         if written.stops is not None:
             policies.check_ground(ground, written.stops.policy, at=self.now)
-        policy = self.registry.clocks(day_of(self.now)) or clocks.DEFAULT
+        policy = there.registry.clocks(day_of(self.now)) or clocks.DEFAULT
         return directives.issue(directive, actor, mandate, now=self.now, policy=policy)
 
     def _actor(self, directive: Directive, addressee: str | None, there: Circumstances) -> Actor:
@@ -141,9 +145,39 @@ class Deciding:
             raise DirectiveUnknown()
         return actor
 
-    async def _circumstances(self) -> tuple[Circumstances, Sequence[Guard]]:
-        orders = (await self.resources.orders.read())[self.sent.realm]
-        return Circumstances(orders.matrix(self.now), self.registry), orders.guards
+    def _named(self, written: DirectiveDrafted | None) -> frozenset[str]:
+        return issuing.judged_by(written, centre=self.sent.identity.centre)
+
+    async def _circumstances(
+        self, named: Collection[str], directive: Directive | None = None
+    ) -> tuple[Circumstances, list[Guard]]:
+        """What is ordered and registered, and guards on it; one look at the store has both.
+
+        What the store has of these streams of the registry and the read models lack is waited for.
+        """
+        seen, streams = self.registered, sorted(named)
+        while True:
+            heads = await self.resources.store.heads([*STREAMS, *streams])
+            orders = (await self.resources.orders.read_at(heads))[self.sent.realm]
+            there = Circumstances(orders.matrix(self.now), seen.registry)
+            if (end := end_of(streams, heads)) <= seen.applied:
+                return there, [*orders.guards, *guards_on(streams, heads)]
+            if directive is not None:
+                self._require_seen(directive, there)
+            seen = await registered_until(self.resources, end)
+
+    def _require_seen(self, directive: Directive, there: Circumstances) -> None:
+        """Asked before anything is waited for: that would tell who may not know of it that it is.
+
+        Raises:
+            DirectiveUnknown: the sender may not know of it.
+        """
+        try:
+            self._actor(directive, None, there)
+        except DirectiveUnknown:
+            raise
+        except Rejected:
+            return
 
     async def _ground(self, directive: Directive) -> tuple[Policy, list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""
@@ -169,7 +203,7 @@ class Deciding:
 
     def _answer(self, directive: Directive, last: StoredEvent) -> DirectiveState:
         who = self.sent.identity
-        own = spoken_for(who, self.registry, day_of(self.now))
+        own = spoken_for(who, self.registered.registry, day_of(self.now))
         return DirectiveState(
             id=self.id,
             state=directive.phase,

@@ -28,7 +28,7 @@ from services.domain.scope import Resource, Scope, scope_of
 from services.eventlog.authority import OrdersReader
 from services.eventlog.log import Log
 from services.eventlog.position import BadToken, PositionTokens
-from services.eventlog.store import DecisionStore, Guard
+from services.eventlog.store import DecisionStore, Guard, end_of, guards_on
 from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.identity.signing import SecretSeal
@@ -71,10 +71,44 @@ class Resources:
         return OrdersReader(self.store)
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What is registered, as far as the read models have got."""
+
+    registry: Registry
+    applied: int
+    """The first position of a decision that it does not know."""
+
+
+async def registered(resources: Resources) -> Registered:
+    """What is registered now."""
+    async with resources.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
+        seen = await snapshot(connection, "")
+    # One statement is a snapshot of its own, and most often nothing has changed.
+    if (held := resources.reference.held(seen)) is not None:
+        return Registered(held.registry, seen.progress[DECISIONS_SLOT])
+    async with snapshot_of(resources.pool) as connection:
+        seen = await snapshot(connection, "")
+        reference = await resources.reference.at(connection, seen, Live())
+        return Registered(reference.registry, seen.progress[DECISIONS_SLOT])
+
+
+async def registered_until(resources: Resources, end: int) -> Registered:
+    """What is registered, once the read models have every decision before this position.
+
+    Raises:
+        Problem: 503, they did not get there.
+    """
+    wanted = [0] * SLOTS + [end]
+    timeout = resources.patience.after_seconds
+    if missing := await resources.progress.reach(wanted, timeout=timeout):
+        raise not_yet(missing)
+    return await registered(resources)
+
+
 async def registry_now(resources: Resources) -> Registry:
     """What is registered now, as far as the read models have got."""
-    registry, _ = await _registry_until(resources)
-    return registry
+    return (await registered(resources)).registry
 
 
 async def registry_held(
@@ -88,31 +122,13 @@ async def registry_held(
         Problem: 503, the read models did not get there.
         StoreUnavailable: the store is away.
     """
+    seen = await registered(resources)
     while True:
-        registry, applied = await _registry_until(resources)
-        streams = sorted(judged_by(registry))
+        streams = sorted(judged_by(seen.registry))
         heads = await resources.store.heads(streams)
-        end = max((head.position + 1 for head in heads.values()), default=0)
-        if end <= applied:
-            versions = {stream: head.version for stream, head in heads.items()}
-            return registry, [Guard(stream, versions.get(stream, 0)) for stream in streams]
-        wanted = [0] * SLOTS + [end]
-        timeout = resources.patience.after_seconds
-        if missing := await resources.progress.reach(wanted, timeout=timeout):
-            raise not_yet(missing)
-
-
-async def _registry_until(resources: Resources) -> tuple[Registry, int]:
-    """What is registered, and the first position of a decision that it does not know."""
-    async with resources.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
-        seen = await snapshot(connection, "")
-    # One statement is a snapshot of its own, and most often nothing has changed.
-    if (held := resources.reference.held(seen)) is not None:
-        return held.registry, seen.progress[DECISIONS_SLOT]
-    async with snapshot_of(resources.pool) as connection:
-        seen = await snapshot(connection, "")
-        reference = await resources.reference.at(connection, seen, Live())
-        return reference.registry, seen.progress[DECISIONS_SLOT]
+        if (end := end_of(streams, heads)) <= seen.applied:
+            return seen.registry, guards_on(streams, heads)
+        seen = await registered_until(resources, end)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import asyncpg
 
 from schemas.ids import Realm
 from services.dispatcher.audiences import Audiences, stamp
-from services.domain.subscriptions import OVERTAKING, VOIDING, own_right
+from services.domain.subscriptions import OVERTAKING, VOIDING, is_news, own_right
 from services.readmodels.notices import (
     Audience,
     Notice,
@@ -153,7 +153,10 @@ async def _told(
 def _rows(told: Sequence[Notice], audience: Audience, members: Sequence[UUID]) -> Iterator[Queued]:
     seen_by = stamp(audience.reads)
     for notice in told:
-        body, change = structured(notice), notice.event.change
+        change = notice.event.change
+        if not is_news(change, notice.event.addressee, audience.reads):
+            continue
+        body = structured(notice)
         for member in members:
             yield Queued(
                 member,

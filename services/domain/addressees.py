@@ -10,7 +10,7 @@ from schemas.events.registry import CentreRegistered, DepartmentRegistered, Mini
 from schemas.ids import BANGKOK
 from services.domain.authority import Actor
 from services.domain.grounds import Agency
-from services.domain.naming import ProvinceNotThere, UnitNotThere
+from services.domain.naming import ProvinceNotThere, UnitNotThere, streams
 from services.domain.registry import Registry
 
 _PROVINCE = "TH-"
@@ -45,6 +45,11 @@ def check_there(addressee: str, registry: Registry, day: date) -> None:
         agency_of(addressee, registry, day)
     elif registry.province(addressee, day) is None:
         raise ProvinceNotThere(addressee, day)
+
+
+def streams_of(addressee: str) -> tuple[str, ...]:
+    """The streams of the registry that say whether it is there, and whose it is."""
+    return streams("area" if is_province(addressee) else "function", addressee)
 
 
 def spoken_for(who: Actor, registry: Registry, day: date) -> frozenset[str]:

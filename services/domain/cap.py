@@ -89,6 +89,14 @@ class Reference:
         return f"cap:{self.id}"
 
 
+def corrected_name(alert: str, source: str, id_: str) -> str:
+    """What the message is called that an event with this source and id made of the alert.
+
+    Source: 3.2.1 `identifier`: each message has its own; a correction is another message.
+    """
+    return f"{alert}.{uuid5(_IDS, f'{source} {id_}')}"
+
+
 def reference_of(text: str) -> Reference:
     """The extended identifier that is written here.
 

@@ -34,6 +34,8 @@ class Circumstances:
     chain: Sequence[Reference]
     """Every earlier message that it replaces, also those that the replaced ones replaced."""
     places: Mapping[str, PlaceName]
+    corrects: Sequence[Reference] = ()
+    """What went out of the same alert before it was corrected."""
 
 
 def write(alert: AlertIssued, around: Circumstances) -> bytes:
@@ -43,9 +45,11 @@ def write(alert: AlertIssued, around: Circumstances) -> bytes:
     _add(root, "sender", around.own.sender)
     _add(root, "sent", time_text(around.own.sent))
     _add(root, "status", STATUS[around.realm])
-    _add(root, "msgType", alert.message.capitalize())
+    # What corrects a cancel is no update: that would make the alert stand again.
+    is_update = around.corrects and alert.message == "alert"
+    _add(root, "msgType", "Update" if is_update else alert.message.capitalize())
     _add(root, "scope", "Public")
-    _add(root, "references", " ".join(map(str, around.chain)))
+    _add(root, "references", " ".join(map(str, (*around.chain, *around.corrects))))
     _add(root, "incidents", alert.incident)
     _add_info(root, alert, around, "th")
     if alert.event_en or alert.headline_en:

@@ -10,7 +10,7 @@ from datetime import date
 
 from schemas.events.directive import Authority, DirectiveDrafted, DirectiveKind
 from services.domain import authority, substitution
-from services.domain.addressees import agency_of, check_there, is_province, spoken_for
+from services.domain.addressees import agency_of, check_there, is_province, spoken_for, streams_of
 from services.domain.authority import grounds_of_holder
 from services.domain.chain import PRIME_MINISTER
 from services.domain.directives import Actor, Directive, Mandate, NotPrimeMinister
@@ -24,7 +24,7 @@ from services.domain.grounds import (
 )
 from services.domain.matrix import Cell, Matrix
 from services.domain.powers import Act
-from services.domain.registry import Registry, day_of
+from services.domain.registry import Registry, day_of, stream
 from services.domain.rejected import Rejected
 from services.domain.steps import Role
 
@@ -95,18 +95,32 @@ def check_draft(who: authority.Actor, written: DirectiveDrafted, now: Circumstan
     """
     if not may_draft(who, written.deputy, now.matrix):
         raise NotDrafter(written.deputy)
+    _check_named(written, now)
+
+
+def _check_named(written: DirectiveDrafted, now: Circumstances) -> None:
     for named in (*written.addressees, *written.provinces):
         check_there(named, now.registry, now.day)
+
+
+def judged_by(written: DirectiveDrafted | None, *, centre: str | None) -> frozenset[str]:
+    """The streams of the registry that must hold still until a step on it is decided: of what it
+    names, and of the centre that takes the step."""
+    named = () if written is None else (*written.addressees, *written.provinces)
+    streams = {one for name in named for one in streams_of(name)}
+    return frozenset(streams if centre is None else {*streams, stream("centre", centre)})
 
 
 def mandate_of(who: authority.Actor, written: DirectiveDrafted, now: Circumstances) -> Mandate:
     """By what this identity may issue the draft, addressee by addressee.
 
     Raises:
+        ProvinceNotThere, UnitNotThere: what it names is there no more.
         BeyondPowers: it reaches some of the addressees and not the others: the PM may.
         Rejected: a refusal in `grounds`, by name.
         NotPrimeMinister: it is in the Prime Minister's name.
     """
+    _check_named(written, now)
     match who.kind, who.name:
         case "pm", _:
             given = [Authority(addressee=one) for one in written.addressees]

@@ -196,10 +196,10 @@ def named(clauses: Iterable[Clause | GroupGiven], registry: Registry, day: date)
                 continue
             case Assignment(dimension=dimension, target=target, except_targets=excepted):
                 for unit in (target, *excepted):
-                    yield from _streams(dimension, unit)
+                    yield from streams(dimension, unit)
             case Reservation(dimension=dimension, target=target):
                 if dimension is not None and target is not None:
-                    yield from _streams(dimension, target)
+                    yield from streams(dimension, target)
             case Entrusted(inspector=inspector, provinces=provinces):
                 yield stream("inspector", inspector)
                 yield from (stream("province", province) for province in provinces)
@@ -225,7 +225,8 @@ def people(clause: Clause) -> Iterator[str]:
             return
 
 
-def _streams(dimension: Dimension, target: str) -> tuple[str, ...]:
+def streams(dimension: Dimension, target: str) -> tuple[str, ...]:
+    """The streams of the registry that say whether the target is there."""
     match dimension:
         case "area":
             return (stream("province", target),)

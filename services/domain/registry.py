@@ -70,8 +70,9 @@ _FOLDERS = {
     "department": "departments",
     "inspector": "inspectors",
     "deputy": "deputies",
+    "centre": "centres",
 }
-"""The subjects that an order of the Prime Minister can name, as their streams are called."""
+"""The subjects that decisions are judged by, as their streams are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +269,7 @@ def stream(subject: str, entry: str) -> str:
 
 
 def stream_of(event: EventModel) -> str | None:
-    """The stream of a registration that an order can name; None of anything else."""
+    """The stream of a registration that decisions are judged by; None of anything else."""
     subject, entry = subject_of(event.type), entry_of(event)
     return stream(subject, entry) if entry is not None and subject in _FOLDERS else None
 

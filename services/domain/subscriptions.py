@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.events.directive import (
+    DirectiveDelivered,
     DirectiveReversed,
     DirectiveSuperseded,
     DirectiveTakenOver,
@@ -20,6 +21,8 @@ MOST = 20
 
 AT_ONCE = 4
 """Deliveries under way to one endpoint; one while its last attempt failed."""
+
+DELIVERED = DirectiveDelivered.type.split(".")[1]
 
 TEST = "test"
 """What a test event tells; it is about no directive."""
@@ -67,6 +70,15 @@ def check_active(*, is_disabled: bool) -> None:
     """
     if is_disabled:
         raise SubscriptionDisabled()
+
+
+def is_news(change: str, addressee: str | None, reads: Readership) -> bool:
+    """Whether a webhook tells it: not to an addressee that it has what it was sent (ours).
+
+    It is the issuer's side that asks whether a directive arrived. Sent to the addressee itself,
+    every directive would cost it a message more, which its own answer to the first had caused.
+    """
+    return change != DELIVERED or addressee not in reads.addressees
 
 
 def own_right(told: Iterable[str], reads: Readership) -> str | None:

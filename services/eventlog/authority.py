@@ -16,13 +16,15 @@ from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import day_of
 from services.domain.validity import Validity
-from services.eventlog.store import DecisionStore, Guard
+from services.eventlog.store import DecisionStore, Guard, Head, guards_on
 from services.eventlog.transact import state_of
 
 STREAM = DECIDER.stream(PRIME_MINISTER)
-_STREAMS: Mapping[Realm, str] = {
+_STREAM_IN: Mapping[Realm, str] = {
     realm: DECIDER.within(realm).stream(PRIME_MINISTER) for realm in get_args(Realm)
 }
+STREAMS = tuple(_STREAM_IN.values())
+"""What the orders of every realm are judged by."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class OrdersReader:
 
     def __init__(self, store: DecisionStore) -> None:
         self._store = store
-        self._versions: Mapping[str, int] | None = None
+        self._guards: list[Guard] = []
         self._read: Mapping[Realm, Orders] = {}
 
     async def read(self) -> Mapping[Realm, Orders]:
@@ -65,13 +67,21 @@ class OrdersReader:
         Raises:
             StoreUnavailable: the store is away.
         """
-        if await self._store.versions(_STREAMS.values()) != self._versions:
+        return await self.read_at(await self._store.heads(STREAMS))
+
+    async def read_at(self, heads: Mapping[str, Head]) -> Mapping[Realm, Orders]:
+        """The same for who has just asked how far `STREAMS` have got.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        if guards_on(STREAMS, heads) != self._guards:
             chains, versions = dict[Realm, Chain](), dict[str, int]()
-            for realm, stream in _STREAMS.items():
+            for realm, stream in _STREAM_IN.items():
                 stored = await self._store.load(stream)
                 chains[realm], versions[stream] = state_of(DECIDER, stored), len(stored)
-            self._read = {realm: _in(realm, chains, versions) for realm in _STREAMS}
-            self._versions = {stream: version for stream, version in versions.items() if version}
+            self._read = {realm: _in(realm, chains, versions) for realm in _STREAM_IN}
+            self._guards = [Guard(stream, versions[stream]) for stream in STREAMS]
         return self._read
 
 
@@ -80,5 +90,5 @@ def _in(realm: Realm, chains: Mapping[Realm, Chain], versions: Mapping[str, int]
     actual = Guard(STREAM, versions[STREAM])
     if realm == "actual":
         return Orders(chains[realm], (actual,))
-    own = Guard(_STREAMS[realm], versions[_STREAMS[realm]])
+    own = Guard(_STREAM_IN[realm], versions[_STREAM_IN[realm]])
     return Orders(chains["actual"].then(chains[realm]), (actual, own))

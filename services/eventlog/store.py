@@ -5,7 +5,7 @@ versions of others, or not at all. Position order is commit order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,10 +25,11 @@ SELECT verdict, first_position
 FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
-_VERSIONS = "SELECT stream, version FROM decisions.streams WHERE stream = ANY ($1::text[])"
 _HEADS = """
-SELECT stream, max(version) AS version, max(position) AS position FROM decisions.events
-WHERE stream = ANY ($1::text[]) GROUP BY stream
+SELECT s.stream, s.version, (
+    SELECT e.position FROM decisions.events e WHERE e.stream = s.stream AND e.version = s.version
+) AS position
+FROM decisions.streams s WHERE s.stream = ANY ($1::text[])
 """
 _UNRELAYED = """
 SELECT * FROM decisions.events WHERE position >= (SELECT next_position FROM decisions.relayed)
@@ -63,6 +64,16 @@ class Head:
 
     version: int
     position: int
+
+
+def end_of(streams: Iterable[str], heads: Mapping[str, Head]) -> int:
+    """The position behind all that was decided on these streams."""
+    return max((heads[one].position + 1 for one in streams if one in heads), default=0)
+
+
+def guards_on(streams: Iterable[str], heads: Mapping[str, Head]) -> list[Guard]:
+    """Guards that hold as long as nothing more is decided on these streams."""
+    return [Guard(one, heads[one].version if one in heads else 0) for one in streams]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +162,6 @@ class DecisionStore:
         """The stream's version; 0 when nothing was ever decided on it."""
         rows = await self._fetch("SELECT version FROM decisions.streams WHERE stream = $1", stream)
         return rows[0]["version"] if rows else 0
-
-    async def versions(self, streams: Iterable[str]) -> dict[str, int]:
-        """The versions of these streams; of what was never decided on, nothing."""
-        rows = await self._fetch(_VERSIONS, list(streams))
-        return {row["stream"]: row["version"] for row in rows}
 
     async def heads(self, streams: Iterable[str]) -> dict[str, Head]:
         """How far each of these streams has got; of what was never decided on, nothing."""

@@ -1,7 +1,7 @@
 """A small country behind a gateway: two deputies, three provinces, their centres, and a clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from services.domain.registry import start_of
 from services.eventlog.authority import STREAM
 from services.eventlog.position import PositionTokens
 from services.eventlog.postgres import PostgresLog
-from services.eventlog.store import DecisionStore
+from services.eventlog.store import Appended, Decision, DecisionStore
 from services.eventlog.ticks import Tick, Ticker
 from services.identity.identity import Identity
 from services.identity.issuer import Issuer, verifier_of
@@ -196,6 +196,24 @@ class Country:
             yield counted.statements
         finally:
             self.app.state.resources = before
+
+
+class Interrupted(DecisionStore):
+    """A store in which something is committed right before a decision is appended."""
+
+    before_append: Callable[[], Awaitable[object]] | None = None
+
+    async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
+        if self.before_append:
+            happens, self.before_append = self.before_append, None
+            await happens()
+        return await super().append(decision, timeout=timeout)
+
+
+async def register(country: Country, stream: str, registration: Json) -> None:
+    """It is registered and in the read models."""
+    await country.network.decide(stream, registration)
+    await country.network.project()
 
 
 class _Counted:

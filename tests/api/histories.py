@@ -34,7 +34,12 @@ _SOURCES = (DISASTERS, PRESS, INTERIOR, *(f"/centres/poc/{code}" for code in PRO
 _POWERS = ("oversee", "command", "oversee+command")
 _COUNTS = ("dead", "injured", "missing", "displaced", "households", "routes_closed")
 _ADDRESSEES = (*PROVINCES, "moi", "moph")
-_CENTRES = ("poc:TH-83", "poc:TH-82", "city:TH-10", "moc:moi", "press:cnn")
+CENTRES = {
+    **{f"poc:{code}": code for code in PROVINCES if code != BANGKOK},
+    "city:TH-10": BANGKOK,
+}
+"""The province of each centre that has one: every province has its own."""
+_SILENT = (*CENTRES, "moc:moi", "press:cnn")
 # Where an addressee's life goes on from each step, as one who obeys or objects would take it.
 _NEXT = {
     "issued": ("delivered", "acknowledged", "objected"),
@@ -79,6 +84,8 @@ class History:
     """At which an order takes effect or ends."""
     directives: int = 0
     _late: list[list[Event]] = field(default_factory=list)
+    _lying: list[tuple[str, str]] = field(default_factory=list)
+    """Incidents and the provinces they were said to lie in: most reports are about these."""
     _running: list[Running] = field(default_factory=list)
     _silences: dict[str, float] = field(default_factory=dict)
     """When each centre's last word was, silent or heard."""
@@ -99,6 +106,8 @@ class History:
         fields["revokes"] = self._sometimes(0.15, [self._number()])
         fields["amends"] = self._sometimes(0.15, [self._number()])
         clauses = [self._clause() for _ in range(self.chosen.randint(1, 5))]
+        if self.chosen.random() < 0.3:
+            clauses += self._area()
         self.orders += 1
         issued: Event = order(f"{self.orders}/2567", begins, *clauses, **fields)
         return issued
@@ -138,7 +147,7 @@ class History:
 
     def next_silence(self) -> Event:
         """A centre is silent; one that is, is heard again."""
-        centre = self.chosen.choice(_CENTRES)
+        centre = self.chosen.choice(_SILENT)
         minutes = self._silences.get(centre, 0) + self.chosen.randint(1, 30) * _GRID_MINUTES
         self._silences[centre] = minutes
         self._silent ^= {centre}
@@ -157,7 +166,15 @@ class History:
         if self.moments and self.chosen.random() < 0.6:
             second = timedelta(seconds=self.chosen.randint(0, 1))
             return self.chosen.choice(self.moments) - second
-        return NOON + timedelta(minutes=self.chosen.randint(-1_440, DAYS * 1_440))
+        # Rather late than early: then more of what happened is so.
+        minutes = max(self.chosen.randint(-1_440, DAYS * 1_440) for _ in range(2))
+        return NOON + timedelta(minutes=minutes)
+
+    def _area(self) -> list[Json]:
+        """Most provinces are one person's: what is wrong of a large group alone is seen in one."""
+        person = self.chosen.choice(PEOPLE)
+        codes = self.chosen.sample(PROVINCES, self.chosen.randint(4, len(PROVINCES)))
+        return [gives("area", code, person) for code in codes]
 
     def _clause(self) -> Json:
         act = self.chosen.choice(
@@ -208,15 +225,17 @@ class History:
 
     def _event(self) -> Event:
         self.events += 1
+        few = len(self._lying) < 4
         make = self.chosen.choice(
-            [self._opened, self._changed, self._corrected]
+            [self._opened] * (6 if few else 1)
+            + [self._changed, self._corrected]
             + [self._reported] * 4
             + [self._alerted] * (self.chosen.random() < 0.3)
         )
         return make()
 
-    def _attributes(self) -> Json:
-        minutes = self.chosen.randrange(0, DAYS * 1_440 * 2 // 3, _GRID_MINUTES)
+    def _attributes(self, days: int = DAYS * 2 // 3) -> Json:
+        minutes = self.chosen.randrange(0, days * 1_440, _GRID_MINUTES)
         numbered = self.chosen.random() < 0.5
         return {
             # Another event may have had this id: then this one has no effect.
@@ -231,18 +250,22 @@ class History:
 
     def _places(self) -> Json:
         return {
-            "provinces": self.chosen.sample(PROVINCES, self.chosen.randint(0, 3)),
+            "provinces": self.chosen.sample(PROVINCES, self.chosen.choice((0, 1, 2, 2, 3, 3))),
             "ministries": self._sometimes(0.4, ["moi", "moph"]),
             "agendas": self._sometimes(0.4, ["drugs"]),
         }
 
     def _opened(self) -> Event:
-        return event("incident.opened.v1", self._opening(), **self._attributes())
+        # Early, so that what is said of it later is said of something open.
+        opening = self._opening()
+        return event("incident.opened.v1", opening, **self._attributes(DAYS // 4))
 
     def _opening(self) -> Json:
         severity = self.chosen.choice(["minor", "severe"])
         names = {"hazard": "flood", "title_th": "น้ำท่วม", "severity": severity}
-        return {"incident": self._incident(), **names, **self._places()}
+        incident, places = self._incident(), self._places()
+        self._lying += [(incident, code) for code in places["provinces"]]
+        return {"incident": incident, **names, **places}
 
     def _changed(self) -> Event:
         if self.chosen.random() < 0.3:
@@ -253,8 +276,10 @@ class History:
                      **self._attributes())  # fmt: skip
 
     def _reported(self) -> Event:
-        place = self.chosen.choice(PROVINCES)
-        data = report(incident=self._incident(), place=place, **self._figures())
+        incident, place = self._incident(), self.chosen.choice(PROVINCES)
+        if self._lying and self.chosen.random() < 0.7:
+            incident, place = self.chosen.choice(self._lying)
+        data = report(incident=incident, place=place, **self._figures())
         return event("situation.reported.v1", data, **self._attributes())
 
     def _figures(self) -> Json:

@@ -171,6 +171,88 @@ async def test_a_corrected_alert_goes_out_corrected(country: Country) -> None:
     assert said(await cap(country, "one"), "info/headline") == "แก้ไขแล้ว"
 
 
+def correction(
+    original: tuple[Envelope, bytes], id_: str, minutes: float, **stated: Json
+) -> tuple[Envelope, bytes]:
+    corrected = {**json.loads(original[1]), **stated}
+    data = {"corrected_type": "alert.issued.v1", "corrected_data": corrected, "reason": "x"}
+    return event(
+        "event.corrected.v1",
+        data,
+        source=original[0].source,
+        originalid=original[0].id,
+        id=id_,
+        minutes=minutes,
+    )
+
+
+def extended(alert: Element) -> str:
+    """The message's extended identifier."""
+    return ",".join(said(alert, name) or "" for name in ("sender", "identifier", "sent"))
+
+
+async def test_a_corrected_alert_is_another_message_that_updates_the_one_before(
+    country: Country,
+) -> None:
+    one = alerted("one", PHUKET, id="one")
+    await country.tell(one)
+    first = extended(await cap(country, "one"))
+    await country.tell(correction(one, "c1", 1, headline_th="แก้ครั้งแรก"))
+    second = await cap(country, "one")
+    assert said(second, "msgType") == "Update"
+    assert said(second, "references") == first
+    assert said(second, "sent") == "2024-09-01T12:01:00+07:00"
+    await country.tell(correction(one, "c2", 2, headline_th="แก้อีกครั้ง"))
+    third = await cap(country, "one")
+    assert said(third, "references") == f"{first} {extended(second)}"
+    assert len({first, extended(second), extended(third)}) == 3
+    assert extended(await cap(country, "one")) == extended(third)
+
+
+async def test_an_update_names_what_it_updates_and_what_that_was_before(country: Country) -> None:
+    one = alerted("one", PHUKET, id="one")
+    await country.tell(one)
+    first = extended(await cap(country, "one"))
+    await country.tell(correction(one, "c1", 1, headline_th="แก้ไข"))
+    second = extended(await cap(country, "one"))
+    two = alerted("two", PHUKET, id="two", message="update", references=["one"], minutes=2)
+    await country.tell(two)
+    third = await cap(country, "two")
+    assert said(third, "references") == f"{first} {second}"
+    await country.tell(correction(two, "c2", 3, headline_th="แก้ไข"))
+    fourth = await cap(country, "two")
+    assert said(fourth, "msgType") == "Update"
+    assert said(fourth, "references") == f"{first} {second} {extended(third)}"
+
+
+async def test_a_corrected_cancel_still_cancels(country: Country) -> None:
+    end = alerted("end", PHUKET, id="end", message="cancel", references=["one"], minutes=1)
+    await country.tell(alerted("one", PHUKET, id="one"), end)
+    before = extended(await cap(country, "end"))
+    await country.tell(correction(end, "c", 2, headline_th="ยกเลิก"))
+    alert = await cap(country, "end")
+    assert said(alert, "msgType") == "Cancel"
+    assert (said(alert, "references") or "").split()[-1] == before
+
+
+async def test_what_it_was_before_is_known_as_it_was_known(country: Country) -> None:
+    one = alerted("one", PHUKET, id="one")
+    known = (await country.tick_after(one)).time.isoformat()
+    before = await asked(country, "one", known_at=known, as_of=country.now.isoformat())
+    await country.tick_after(correction(one, "c1", 1, headline_th="แก้ไข"))
+    after = await asked(country, "one", known_at=known, as_of=country.now.isoformat())
+    assert after.content == before.content
+
+
+async def test_what_it_was_before_is_named_to_who_saw_that(country: Country) -> None:
+    one = alerted("one", PHANG_NGA, id="one", source=DISASTERS)
+    await country.tell(one, correction(one, "c1", 1, provinces=[PHANG_NGA, PHUKET]))
+    for reader, kind in (("poc:TH-82", "Update"), ("poc:TH-83", "Alert")):
+        alert = await cap(country, "one", reader, source=DISASTERS)
+        assert said(alert, "msgType") == kind
+        assert (said(alert, "references") is None) is (kind == "Alert")
+
+
 async def test_an_expired_or_cancelled_alert_can_still_be_read(country: Country) -> None:
     await country.tell(
         alerted("one", PHUKET, id="one"),

@@ -1,7 +1,7 @@
 """Orders over HTTP: issued by the PM alone, once for each key, and read as they stood."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,14 +13,16 @@ import pytest_asyncio
 from services.api.deciding import MAX_BODY_BYTES
 from services.embedded.postgres import EmbeddedPostgres
 from services.eventlog.authority import STREAM
-from services.eventlog.store import Appended, Decision, DecisionStore
+from services.eventlog.store import DecisionStore
 from tests.api.country import (
     PHANG_NGA,
     PHUKET,
     Country,
+    Interrupted,
     gives,
     open_country,
     province,
+    register,
     registered,
 )
 from tests.database import Database, fresh_database
@@ -243,33 +245,6 @@ NO_REGION = registered(
 )
 ELSEWHERE = province("TH-81", "กระบี่", "Krabi")
 GIVES_INTERIOR = gives("function", "moi", "a")
-
-
-class Interrupted(DecisionStore):
-    """A store in which something is committed right before an order is appended."""
-
-    before_append: Callable[[], Awaitable[object]] | None = None
-
-    async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
-        if self.before_append:
-            happens, self.before_append = self.before_append, None
-            await happens()
-        return await super().append(decision, timeout=timeout)
-
-
-@pytest_asyncio.fixture
-async def interrupted(country: Country, database: Database) -> AsyncIterator[Interrupted]:
-    """The store of the country's gateway."""
-    async with database.pool("kamkap_api", size=4) as pool:
-        store = Interrupted(pool)
-        country.app.state.resources = replace(country.gateway.resources, store=store)
-        yield store
-        await store.close()
-
-
-async def register(country: Country, stream: str, registration: Json) -> None:
-    await country.network.decide(stream, registration)
-    await country.network.project()
 
 
 @pytest.mark.parametrize(

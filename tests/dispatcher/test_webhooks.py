@@ -16,7 +16,7 @@ from tests.api.directing import MOC, PM, POC, A, B, issued, published, step
 from tests.api.subscribing import sent
 from tests.api.test_directives import ordered
 from tests.database import Database
-from tests.dispatcher.receiving import Receiver
+from tests.dispatcher.receiving import Receiver, receiving
 from tests.dispatcher.webhooking import Hooks, dispatcher
 
 
@@ -34,14 +34,31 @@ async def test_an_addressee_s_system_is_told_and_its_directive_knows(
         "directive.notice.v1", [PHUKET])  # fmt: skip
     directive = await country.ask(f"/v1/directives/{id_}", POC)
     assert [one["state"] for one in directive["addressees"]] == ["delivered"]
-    # That it was delivered is a step like others, and told.
-    await hooks.catch_up()
-    assert receiver.changes == [(id_, "issued"), (id_, "delivered")]
-    first, _ = await hooks.timeline(made, POC)
+    (first,) = await hooks.timeline(made, POC)
     assert (first["event"], first["state"], first["next_attempt_at"]) == (
         event["id"], "delivered", None)  # fmt: skip
     (attempt,) = first["attempts"]
     assert (attempt["status"], attempt["said"], attempt["duration_ms"]) == (200, "ได้รับแล้ว", 0)
+
+
+async def test_that_it_was_delivered_is_told_to_everybody_but_the_addressee_itself(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    country = hooks.country
+    await hooks.subscribe(POC, receiver)
+    async with receiving() as issuer:
+        await hooks.subscribe(A, issuer)
+        id_ = await issued(country, "coast", PHUKET)
+        await hooks.catch_up()
+        await step(country, id_, "acknowledge", POC)
+        await hooks.catch_up()
+    assert receiver.changes == [(id_, "issued"), (id_, "acknowledged")]
+    assert issuer.changes == [(id_, "issued"), (id_, "delivered"), (id_, "acknowledged")]
+    # The feed keeps all of it, and counts it: the webhook's number is the same.
+    feed = (await country.ask("/v1/directives/feed", POC))["items"]
+    whole = [(one["data"]["number"], one["data"]["change"]) for one in feed]
+    assert whole == [(1, "issued"), (2, "delivered"), (3, "acknowledged")]
+    assert [one["data"]["number"] for one in receiver.received] == [1, 3]
 
 
 async def test_a_filter_and_the_scope_say_what_is_told(hooks: Hooks, receiver: Receiver) -> None:

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from schemas.events.alert import AlertIssued
 from schemas.ids import Realm
-from services.domain.cap import Fault, NotTaken, Reference, reference_of, sender_of, time_text
+from services.domain.cap import (
+    Fault,
+    NotTaken,
+    Reference,
+    corrected_name,
+    reference_of,
+    sender_of,
+    time_text,
+)
 from services.domain.cap_reading import came_as, read
 from services.domain.cap_writing import Circumstances, PlaceName, write
 from tests.domain.cap_messages import MESSAGE, changed, info, message
@@ -124,6 +132,23 @@ def test_an_update_names_the_whole_chain() -> None:
     assert (
         "<references>s,one,2026-10-14T13:40:00+07:00 s,two,2026-10-14T14:40:00+07:00</references>"
     ) in written
+
+
+@given(ALERTS, MOMENTS)
+def test_what_corrects_is_written_as_the_schema_says(stated: AlertIssued, sent: datetime) -> None:
+    who, name = sender_of("poc:TH-83"), corrected_name(stated.alert, "/centres/poc/TH-83", "c 1,<&")
+    before = Reference(who, stated.alert, sent)
+    written = write(stated, around(own=Reference(who, name, sent), corrects=[before])).decode()
+    SCHEMA.validate(written)
+    assert f"<references>{before}</references>" in written
+    kind = "Cancel" if stated.message == "cancel" else "Update"
+    assert f"<msgType>{kind}</msgType>" in written
+    assert str(reference_of(f"{who},{name},{time_text(sent)}")) == f"{who},{name},{time_text(sent)}"
+
+
+def test_every_correction_has_a_name_of_its_own() -> None:
+    made = [("a", "/x", "1"), ("a", "/x", "2"), ("a", "/y", "1"), ("b", "/x", "1")]
+    assert len({corrected_name(*one) for one in made}) == len(made)
 
 
 def test_no_time_has_fractions_or_a_letter_for_its_zone() -> None:

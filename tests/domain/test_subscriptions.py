@@ -14,6 +14,7 @@ from services.domain.subscriptions import (
     TooManySubscriptions,
     check_active,
     check_number,
+    is_news,
     own_right,
 )
 
@@ -45,3 +46,20 @@ def test_a_notice_is_an_addressee_s_own_right_and_no_overseer_s() -> None:
     assert own_right(["TH-82", "TH-83"], addressee) == "TH-83"
     assert own_right(["TH-82"], addressee) is None
     assert own_right(["TH-83"], Readership(everything=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "addressee", "reads", "told"),
+    [
+        ("delivered", "TH-83", Readership(addressees=frozenset({"TH-83"})), False),
+        ("delivered", "TH-83", Readership(everything=True), True),
+        ("delivered", "TH-83", Readership(places=frozenset({"TH-83"})), True),
+        ("undeliverable", "TH-83", Readership(addressees=frozenset({"TH-83"})), True),
+        ("acknowledged", "TH-83", Readership(addressees=frozenset({"TH-83"})), True),
+        ("issued", None, Readership(addressees=frozenset({"TH-83"})), True),
+    ],
+)
+def test_an_addressee_is_told_everything_but_that_it_was_delivered_to_itself(
+    change: str, addressee: str | None, reads: Readership, *, told: bool
+) -> None:
+    assert is_news(change, addressee, reads) is told

@@ -70,7 +70,8 @@ async def test_an_exercise_is_read_like_facts(system: System) -> None:
     incident = await system.ask(f"/v1/incidents/{play.run}", **seen)
     assert incident["state"] == "closed"
     directive = await system.ask(f"/v1/directives/{play.run}", **{**seen, "after": play.decided})
-    order = {"as_of": (play.clock.start + timedelta(minutes=5)).isoformat(), "after": play.decided}
+    during = (play.clock.start + timedelta(minutes=5)).isoformat()
+    order: Json = {"as_of": during, "after": play.decided}
     ruling = await system.ask(f"/v1/orders/{play.run}", realm="exercise", **order)
     assert ruling["state"] == "in_force"
     assert (await system.get(f"/v1/orders/{play.run}", **order)).status_code == 404

@@ -26,7 +26,15 @@ from services.domain.powers import Act
 from services.domain.registry import day_of
 from services.domain.rejected import Rejected
 from services.eventlog.authority import STREAM, Orders, OrdersReader
-from services.eventlog.store import Appended, Decision, DecisionStore, Guard, NewEvent, StoredEvent
+from services.eventlog.store import (
+    Appended,
+    Decision,
+    DecisionStore,
+    Guard,
+    Head,
+    NewEvent,
+    StoredEvent,
+)
 from services.eventlog.transact import Decided, Judged, transact_guarded
 from services.identity.identity import Identity
 from tests.database import Database
@@ -89,12 +97,12 @@ class Interrupted(DecisionStore):
     after_look: Callable[[], Awaitable[object]] | None = None
     before_append: Callable[[], Awaitable[object]] | None = None
 
-    async def versions(self, streams: Iterable[str]) -> dict[str, int]:
-        versions = await super().versions(streams)
+    async def heads(self, streams: Iterable[str]) -> dict[str, Head]:
+        heads = await super().heads(streams)
         if self.after_look:
             happens, self.after_look = self.after_look, None
             await happens()
-        return versions
+        return heads
 
     async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
         if decision.stream.startswith("directives/") and self.before_append:
