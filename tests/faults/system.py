@@ -117,6 +117,8 @@ class System:
             "KAMKAP_DATABASE_URL": database_url or self.settings.database_url or "",
             "KAMKAP_SECRET": self.settings.sealing_key.decode(),
             "KAMKAP_JWKS_URL": self.settings.jwks_url or "",
+            # Receivers are on this machine.
+            "KAMKAP_WEBHOOKS_LOOPBACK": "true",
         }
 
     async def on_servers[T](self, work: Callable[[], T]) -> T:

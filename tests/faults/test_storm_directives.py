@@ -1,0 +1,77 @@
+"""kill -9 of everything, at seeded random moments, while directives are under way.
+
+A file of its own: workers of the suite share files, and a storm is long.
+"""
+
+import asyncio
+import itertools
+import random
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+import pytest
+
+from tests.faults.directive_judgement import judge
+from tests.faults.judgement import complaints, is_applied
+from tests.faults.offices import ENOUGH, Offices, deputies
+from tests.faults.processes import until
+from tests.faults.storm import Storm, schedule
+from tests.faults.subscribers import open_subscribers
+from tests.faults.system import System, open_system
+
+KINDS = ("projections", "timers", "relay", "api", "dispatcher")
+VICTIMS = (*KINDS, "postgres")
+_BUSY_SECONDS = 1.0
+
+
+async def test_after_a_storm_of_kills_every_directive_is_told_and_answered_once(
+    seed: int, rounds: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dice = random.Random(seed)
+    # One round less than of events: a message whose sender is killed waits half a minute.
+    scheduled = schedule(VICTIMS, dice, rounds - 1)
+    directory = tmp_path_factory.mktemp("storm")
+    async with (
+        open_subscribers(seed) as subscribers,
+        open_system("postgres", directory, kinds=KINDS) as system,
+    ):
+        await _appoint(system)
+        offices = Offices(system, seed)
+        for one in subscribers:
+            await one.subscribe(offices)
+        busy = {"api": offices.sends.wait, "dispatcher": _soon(subscribers[0].came)}
+        storm = Storm(system, dice, busy)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(offices.run())
+            await storm.run(scheduled)
+            await until(offices.is_enough, what=f"so much has happened: {ENOUGH}")
+            offices.stopping.set()
+        counted = await judge(offices, subscribers)
+        told = complaints(system)
+    sys.stdout.write(f"seed {seed}: {dict(storm.kills)}; {counted}; ended: {told}\n")
+    assert storm.kills == Counter(itertools.chain(*scheduled))
+    assert counted.turned_away > 0
+
+
+def _soon(event: asyncio.Event) -> Callable[[], Awaitable[object]]:
+    """Waits for the event, and not for long: nothing comes while the read models have no owner."""
+
+    async def wait() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BUSY_SECONDS):
+                await event.wait()
+
+    return wait
+
+
+async def _appoint(system: System) -> None:
+    """The deputy holds every province, and everybody knows it."""
+    await system.decide("orders/pm", *deputies())
+    connection = await asyncpg.connect(system.dsn)
+    try:
+        await until(lambda: is_applied(system, connection), what="the registry is known")
+    finally:
+        await connection.close()
