@@ -81,15 +81,22 @@ FROM (SELECT max(number) AS number FROM outward.secrets WHERE subscription = :id
 WHERE k.subscription = :id
 """
 _DELETE = "DELETE FROM outward.subscriptions WHERE id = :id RETURNING id"
+# The subscription is locked before its deliveries, and they in their order, as dispatchers do: else
+# one of both is cut off by the database.
 _ENABLE = """
 WITH enabled AS (
     UPDATE outward.subscriptions
     SET disabled_at = NULL, disabled_because = NULL, failing = FALSE
-    WHERE id = :id
+    WHERE id = :id RETURNING id
+), unsettled AS (
+    SELECT d.subscription, d.position
+    FROM enabled JOIN outward.deliveries d ON d.subscription = enabled.id
+    WHERE d.state IN ('waiting', 'undeliverable')
+    ORDER BY d.position FOR UPDATE OF d
 )
-UPDATE outward.deliveries
+UPDATE outward.deliveries d
 SET state = 'waiting', tries = 0, first_at = NULL, next_at = :now
-WHERE subscription = :id AND state IN ('waiting', 'undeliverable')
+FROM unsettled u WHERE d.subscription = u.subscription AND d.position = u.position
 """
 # A tick's last end is that of decisions; before the first tick nothing was decided.
 _REPLAY = """

@@ -1,5 +1,6 @@
 """Random lives of directives against a receiver that fails by chance: nothing lost or unordered."""
 
+import asyncio
 from datetime import timedelta
 from random import Random
 
@@ -9,8 +10,10 @@ from fastapi import Response
 from services.domain.subscriptions import OVERTAKING, VOIDING
 from tests.api.country import PHUKET, Json
 from tests.api.directing import PM, POC, A, issued, step
+from tests.api.subscribing import sent
 from tests.dispatcher.receiving import Receiver
 from tests.dispatcher.webhooking import Hooks
+from tests.faults.processes import until
 
 STEPS = (("acknowledge", POC), ("begin", POC), ("report", POC), ("return", A), ("accept", A),
          ("withdraw", A), ("take-over", PM), ("reverse", PM))  # fmt: skip
@@ -71,3 +74,24 @@ def _check_order(taken: list[Json]) -> None:
     for place, one in enumerate(taken):
         if one["change"] in VOIDING:
             assert all(after["number"] > one["number"] for after in taken[place + 1 :])
+
+
+async def test_who_enables_waits_for_a_dispatcher_and_neither_is_cut_off(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """Both lock the subscription before what waits for it: a ring would cost one of them."""
+    receiver.answer = lambda _event: Response("no", 500)
+    made = await hooks.subscribe(POC, receiver)
+    await issued(hooks.country, "locked", PHUKET)
+    await hooks.catch_up()
+    pool = hooks.country.network.pool
+
+    async def is_waiting() -> bool:
+        return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+    async with pool.acquire() as settling, settling.transaction():
+        await settling.execute("UPDATE outward.subscriptions SET failing = FALSE")
+        enabling = asyncio.create_task(sent(hooks.country, f"/{made['id']}/enable", POC))
+        await until(is_waiting, what="who enables waits")
+        await settling.execute("UPDATE outward.deliveries SET next_at = next_at")
+    assert (await enabling).status_code == 202

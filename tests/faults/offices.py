@@ -24,9 +24,9 @@ from tests.faults.oracle import Json
 from tests.faults.system import PROVINCES, System
 
 DEPUTY, SECRETARIAT = "deputy:a", "secretariat:a"
-ENOUGH = {"decided": 80, "withdrawn": 3, "due": 3, "delivered": 10}
+ENOUGH = {"decided": 80, "withdrawn": 3, "due": 3, "delivered": 3}
 """How much must have happened before it is worth judging."""
-_DESKS = 3
+_DESKS = 4
 _SOON_SECONDS = 2, 5
 """After so long something is due, where it is urgent: a storm sees it pass."""
 
@@ -169,7 +169,7 @@ class Matter:
 
     async def _live(self, to: str, life: Life, dice: random.Random) -> None:
         for nth, (whose, step) in enumerate(life):
-            await asyncio.sleep(dice.uniform(0, 1))
+            await asyncio.sleep(dice.uniform(0, 1.5))
             by = f"poc:{to}" if whose == "poc" else whose
             type_, standing, worded = _STEPS[step]
             text = f"{self.id}/{to}/{nth}" if worded else None
