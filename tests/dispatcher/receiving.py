@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Call:
 
     id: str
     body: bytes
+    at: float
+    """When it came, on a clock that never goes back."""
     status: int | None = None
     """What was answered; None while nothing was."""
 
@@ -77,7 +80,7 @@ class Receiver:
         assert headers["content-type"].startswith("application/cloudevents+json")
         self.received.append(event)
         self.signatures.append(headers["webhook-signature"])
-        call = Call(event["id"], body)
+        call = Call(event["id"], body, time.monotonic())
         self.calls.append(call)
         answered = self.answer(event)
         response = answered if isinstance(answered, Response) else await answered

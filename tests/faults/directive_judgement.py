@@ -59,7 +59,8 @@ async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
     directives = directive_oracle.fold(store)
     directive_oracle.closes_when_done(directives.values())
     told = {one.addressee: one.receiver.calls for one in subscribers if one.addressee}
-    delivered = directive_oracle.delivered_right(directives.values(), told)
+    (overseer,) = (one.receiver.calls for one in subscribers if one.addressee is None)
+    delivered = directive_oracle.delivered_right(directives.values(), told, overseer)
     notices = 0
     for one in subscribers:
         own = directive_oracle.notices_of(directives.values(), one.addressee)

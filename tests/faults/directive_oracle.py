@@ -5,6 +5,7 @@ of webhooks kept, and what the API answers. It folds the decisions by itself and
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Directive:
     standing: dict[str, str] = field(default_factory=dict)
     told: list[Entry] = field(default_factory=list)
     """The issue and all that followed: what travels outward, in order."""
-    delivered: Counter[str] = field(default_factory=Counter)
+    delivered: dict[str, Entry] = field(default_factory=dict)
     overdue: Counter[Due] = field(default_factory=Counter)
     reminded: Counter[Due] = field(default_factory=Counter)
     _clocks: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class Directive:
             case "reminded" | "overdue":
                 self._fell_due(change, entry)
             case _:
-                self._moved(change, data)
+                self._moved(change, entry)
 
     def owed(self) -> Iterator[Due]:
         """What addressees owe as it stands."""
@@ -111,11 +112,11 @@ class Directive:
             for to in self.standing:
                 self._clocks[to, clock["owes"]] = datetime.fromisoformat(clock["ends"])
 
-    def _moved(self, change: str, data: Json) -> None:
-        to = data["addressee"]
+    def _moved(self, change: str, entry: Entry) -> None:
+        data, to = entry.data, entry.data["addressee"]
         if change == "delivered":
-            assert self.standing[to] == "issued", f"{self.id}: {to} has it and is told it has"
-            self.delivered[to] += 1
+            assert self.standing[to] == "issued", f"{self.id}: {to} has it, and it is stated again"
+            self.delivered[to] = entry
         if data.get("clock"):
             self._clocks[to, "report"] = datetime.fromisoformat(data["clock"]["ends"])
         self.standing[to] = _LEADS_TO[change]
@@ -141,10 +142,12 @@ class Notice:
 
 
 class Heard(Protocol):
-    """One request that a receiver verified, and the status it answered."""
+    """One request that a receiver verified, when it came, and the status it answered."""
 
     id: str
     body: bytes
+    at: float
+    """When it came, on one clock for all of them."""
     status: int | None
 
 
@@ -264,7 +267,7 @@ def timeline_agrees(
     assert Counter(id_ for id_, _ in timeline) == Counter(notices.keys()), "not each notice once"
     for id_, delivery in timeline:
         answers = [one.status for one in heard if one.id == id_]
-        known = Counter(status for status in delivery.statuses if status is not None)
+        known: Counter[int | None] = Counter(one for one in delivery.statuses if one is not None)
         if 200 in answers and delivery.state == "superseded":
             assert id_ in notices[id_].directive.voided(), f"{id_}: {delivery}"
         else:
@@ -288,15 +291,26 @@ def undelivered(
     ]
 
 
-def delivered_right(directives: Iterable[Directive], told: Mapping[str, Sequence[Heard]]) -> int:
-    """Delivered once to whoever's system took the issue in, to nobody else; how often."""
+def delivered_right(
+    directives: Iterable[Directive],
+    told: Mapping[str, Sequence[Heard]],
+    overseer: Sequence[Heard],
+) -> int:
+    """Stated once for whoever's system took the issue in, after that, for nobody else; how often.
+
+    Who oversees hears of it by the same way, so that no clock but the receivers' own is compared.
+    """
+    news: dict[str, float] = {}
+    for call in overseer:
+        news.setdefault(call.id, call.at)
     stated = 0
     for one in directives:
-        for to, times in one.delivered.items():
-            assert times == 1, f"{one.id}: delivered to {to} {times} times"
-            has_it = to in told and one.told[0].identity[1] in taken(told[to])
-            assert has_it, f"{one.id}: delivered to {to}, who has it not"
-            stated += times
+        for to, entry in one.delivered.items():
+            issue = one.told[0].identity[1]
+            took = [c.at for c in told.get(to, ()) if c.id == issue and c.status == 200]
+            is_so = took and min(took) < news.get(entry.identity[1], math.inf)
+            assert is_so, f"{one.id}: delivered to {to}, who had it not"
+            stated += 1
     lacking = undelivered(directives, told)
     assert not lacking, f"took it in, and it is not stated: {lacking[:3]}"
     return stated

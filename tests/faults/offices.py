@@ -218,7 +218,7 @@ async def _stated(system: System) -> dict[str, int]:
     except LOST:
         return {"due": 0, "delivered": 0}
     try:
-        row = await connection.fetchrow(
+        (row,) = await connection.fetch(
             "SELECT (SELECT count(*) FROM directives.stated WHERE step = 'overdue') AS due, "
             "(SELECT count(*) FROM directives.steps WHERE step = 'delivered') AS delivered"
         )
