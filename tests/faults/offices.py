@@ -26,7 +26,8 @@ from tests.faults.system import PROVINCES, System
 DEPUTY, SECRETARIAT = "deputy:a", "secretariat:a"
 ENOUGH = {"decided": 80, "withdrawn": 3, "due": 3, "delivered": 3}
 """How much must have happened before it is worth judging."""
-_DESKS = 4
+_DESKS = 6
+_DIRECTED = PROVINCES[:4]
 _SOON_SECONDS = 2, 5
 """After so long something is due, where it is urgent: a storm sees it pass."""
 
@@ -123,7 +124,7 @@ class Matter:
         """All that its offices decide of it is decided."""
         dice = self.dice
         kind = dice.choice(sorted(_LIVES))
-        lives = {to: dice.choice(_LIVES[kind]) for to in dice.sample(PROVINCES, dice.randint(1, 3))}
+        lives = {to: dice.choice(_LIVES[kind]) for to in dice.sample(_DIRECTED, dice.randint(1, 3))}
         soon = dice.uniform(*_SOON_SECONDS) if dice.random() < 0.6 else None
         await self._draft(kind, list(lives), soon)
         end = dice.choice(("dropped", "at once", "later", "later", *["none"] * 6))
@@ -169,7 +170,7 @@ class Matter:
 
     async def _live(self, to: str, life: Life, dice: random.Random) -> None:
         for nth, (whose, step) in enumerate(life):
-            await asyncio.sleep(dice.uniform(0, 1.5))
+            await asyncio.sleep(dice.uniform(0, 2))
             by = f"poc:{to}" if whose == "poc" else whose
             type_, standing, worded = _STEPS[step]
             text = f"{self.id}/{to}/{nth}" if worded else None
