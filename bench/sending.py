@@ -39,6 +39,8 @@ class Plan:
     """Above 0: notes are so long that a body of many events has about so many bytes."""
     reads: list[tuple[str, str]] = field(default_factory=list)
     """Paths and tokens that are asked for instead of sending events."""
+    issues: list[tuple[str, str]] = field(default_factory=list)
+    """Directives and tokens under which they are issued instead of sending events."""
     probe_port: int = 0
     """Above 0: after every fifth answer, a deputy's overview is asked for `after` it."""
     seed: str = ""
@@ -94,8 +96,19 @@ def requests_of(plan: Plan) -> Iterator[tuple[str, bytes]]:
             path, token = plan.reads[nth % len(plan.reads)]
             yield "", get(path, token)
             continue
+        if plan.issues:
+            yield "", _issue(*plan.issues[nth])
+            continue
         province = plan.provinces[nth % len(plan.provinces)]
         yield province, _post(plan, province, nth)
+
+
+def _issue(directive: str, token: str) -> bytes:
+    return (
+        f"POST /v1/directives/{directive}/issue HTTP/1.1\r\nHost: bench\r\n"
+        f"Authorization: Bearer {token}\r\nIdempotency-Key: {directive}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    ).encode()
 
 
 def get(path: str, token: str) -> bytes:

@@ -36,6 +36,16 @@ _SECRETS = """
 INSERT INTO outward.secrets (subscription, number, sealed, made_at)
 SELECT s.id, 1, s.sealed, now() FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
 """
+# A dead endpoint is waited for by nobody.
+_UNSETTLED = """
+SELECT EXISTS (
+    SELECT FROM outward.deliveries d JOIN outward.subscriptions s ON s.id = d.subscription
+    WHERE s.url NOT LIKE '%/dead/%' AND (d.state = 'waiting'
+          OR (d.change = 'issued' AND d.stated IS DISTINCT FROM d.state))
+) OR EXISTS (
+    SELECT FROM outward.subscriptions s, decisions.head h WHERE s.cursor < h.next_position
+)
+"""
 
 
 @dataclass
@@ -153,7 +163,18 @@ async def _burst(network: Network, opened: Receivers, name: str, subscribers: in
         return len(opened.heard[notice]) >= subscribers
 
     await until(all_heard, seconds=120)
-    return opened.since(notice, began)
+    heard = opened.since(notice, began)
+    await _settled(network)
+    return heard
+
+
+async def _settled(network: Network) -> None:
+    """What was delivered is known to the directive, and what that made known is delivered too."""
+
+    async def calm() -> bool:
+        return not await network.pool.fetchval(_UNSETTLED)
+
+    await until(calm, seconds=120)
 
 
 async def _issue(network: Network, id_: str, to: Iterable[str]) -> tuple[str, float]:

@@ -46,10 +46,12 @@ async def make_template(server: EmbeddedPostgres, *, name: str = _TEMPLATE) -> N
 
 
 @asynccontextmanager
-async def fresh_database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
-    """A migrated, empty database that is gone afterwards, sessions and all."""
+async def fresh_database(
+    server: EmbeddedPostgres, *, template: str = _TEMPLATE
+) -> AsyncIterator[Database]:
+    """A copy of a database that is gone afterwards, sessions and all: of a migrated, empty one."""
     name = f"test_{next(_numbers)}"
-    await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{_TEMPLATE}"')
+    await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     # A copy has what lies in the template, not what was granted on the template itself.
     await _execute(server, f'GRANT CREATE ON DATABASE "{name}" TO kamkap_projections')
     yield Database(server, name)

@@ -16,9 +16,8 @@ from schemas.events.silence import CentreHeard, CentreSilent
 from schemas.ids import centre_of_source
 from schemas.null_character import holds_null_character
 from services.agent.record import Event
-from services.domain import chain
+from services.domain import chain, registry
 from services.domain.entitlement import Statement, check
-from services.domain.registry import Registry
 from services.domain.rejected import Rejected
 
 MAX_FACT_BYTES = 256 * 1024
@@ -73,6 +72,8 @@ class Stated(msgspec.Struct, frozen=True, gc=False):
             return ORDERS
         if self.event.type.startswith("directive."):
             return f"{self.envelope.subject}"
+        if (kept := registry.stream_of(self.event)) is not None:
+            return kept
         room = "seals" if isinstance(self.event, EventSealed) else "registry"
         return f"{room}/{self.envelope.subject}"
 
@@ -106,7 +107,7 @@ def read(place: str, event: Event, taking: Taking) -> Stated:
     return Stated(place, envelope, data, _model(envelope, data), digest(envelope, data))
 
 
-def check_entitled(stated: Stated, registry: Registry) -> None:
+def check_entitled(stated: Stated, known: registry.Registry) -> None:
     """The centre was entitled to state this fact at its moment.
 
     Raises:
@@ -116,7 +117,7 @@ def check_entitled(stated: Stated, registry: Registry) -> None:
     if centre is None:
         raise Unfit(f"{stated.envelope.source} is the source of no centre")
     try:
-        check(Statement(centre, stated.envelope, stated.event), registry)
+        check(Statement(centre, stated.envelope, stated.event), known)
     except Rejected as rejected:
         said = ", ".join(str(value) for value in vars(rejected).values())
         raise Unfit(f"{rejected.rule}: {said}") from rejected

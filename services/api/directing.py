@@ -25,7 +25,6 @@ from services.domain.directives import (
     decider_in,
 )
 from services.domain.issuing import Circumstances
-from services.domain.matrix import matrix_at
 from services.domain.policies import Policy
 from services.domain.registry import Registry, day_of
 from services.domain.rejected import Rejected
@@ -160,7 +159,7 @@ class Deciding:
 
     async def _circumstances(self) -> tuple[Circumstances, Guard]:
         orders = await self.resources.orders.read()
-        return Circumstances(matrix_at(orders.chain, self.now), self.registry), orders.guard
+        return Circumstances(orders.matrix(self.now), self.registry), orders.guard
 
     async def _ground(self) -> tuple[dict[str, Policy], list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -24,15 +25,15 @@ from services.api.deciding import (
 )
 from services.api.moments import first_of
 from services.api.problems import KEY_USED, documented, forbidden, not_found
-from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_now
-from services.domain.chain import DECIDER, PRIME_MINISTER
+from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_held
+from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.naming import GroupGiven
-from services.domain.orders import Draft, issue
+from services.domain.orders import Draft, issue, judged_by
 from services.domain.scope import Resource
 from services.domain.validity import ENDLESS, Ruling
 from services.eventlog.authority import STREAM
 from services.eventlog.store import StoredEvent
-from services.eventlog.transact import transact
+from services.eventlog.transact import Judged, transact_guarded
 from services.identity.identity import Identity
 from services.operation.problems import Problem
 
@@ -260,14 +261,18 @@ async def get_order(request: Request, question: Asked, number: NumberPath) -> Re
 
 
 async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
-    now = resources.clock()
-    registry = await registry_now(resources)
-    subject = f"orders/{draft.number}"
-    await transact(
+    """Judged by what is registered, and decided only while that holds still."""
+    now, subject = resources.clock(), f"orders/{draft.number}"
+
+    async def judge() -> Judged[Chain]:
+        registry, guards = await registry_held(resources, partial(judged_by, draft))
+        return Judged(partial(issue, draft=draft, registry=registry, now=now), guards)
+
+    await transact_guarded(
         resources.store,
         DECIDER,
         PRIME_MINISTER,
-        lambda chain: issue(chain, draft, registry=registry, now=now),
+        judge,
         envelope=lambda event, _version: sent.envelope(event, subject=subject, now=now),
     )
 

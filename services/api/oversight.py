@@ -45,7 +45,8 @@ class OversightItem(Body):
     cover: Literal["overseer", "uncovered", "not_known", "outside_scheme"]
     deputy: Holder | None
     acting_for: str | None
-    """The absent holder for whom this person acts at the moment; null for the holder."""
+    """For whom this person acts at the moment: an absent holder, or who held it until they left
+    office; null for the holder."""
     power: Power | None
     except_targets: list[str]
     """Units inside the target that are carved out."""
@@ -128,11 +129,18 @@ def _items(question: Question, cell: Cell) -> Iterator[OversightItem]:
     if not cell.holdings:
         yield _item(question, cell, None)
     for holding in cell.holdings:
+        yield _item(question, cell, holding)
+        yield from _acted_for(question, cell, holding)
+    for holding in cell.left:
+        yield from _acted_for(question, cell, holding)
+
+
+def _acted_for(question: Question, cell: Cell, holding: Holding) -> Iterator[OversightItem]:
+    """The substitute who acts on it at the moment."""
+    if acting := acting_for(question.matrix, holding.given.deputy):
+        substitute = holder_of(question, acting.deputy)
         item = _item(question, cell, holding)
-        yield item
-        if acting := acting_for(question.matrix, holding.given.deputy):
-            substitute = holder_of(question, acting.deputy)
-            yield item.model_copy(update={"deputy": substitute, "acting_for": holding.given.deputy})
+        yield item.model_copy(update={"deputy": substitute, "acting_for": holding.given.deputy})
 
 
 def _item(question: Question, cell: Cell, holding: Holding | None) -> OversightItem:

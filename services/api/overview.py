@@ -155,8 +155,8 @@ def _agencies(question: Question, held: Sequence[Held]) -> frozenset[str]:
 
 
 async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
-    wanted = frozenset(provinces)
-    centres = {one.centre: one for one in question.there.centres if one.province in wanted}
+    there = question.there.centres_of
+    centres = {one.centre: one for code in provinces for one in there.get(code, ())}
     silent: dict[str, list[SilentCentre]] = {}
     for row in await silent_of(question, centres.values()):
         centre = centres[row.centre]

@@ -4,7 +4,7 @@ Progress and rows come from one snapshot: a read-only transaction at REPEATABLE 
 the answer is sent.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from schemas.envelope import SLOTS
+from schemas.envelope import DECISIONS_SLOT, SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
 from services.api.database import Connection, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
@@ -28,7 +28,7 @@ from services.domain.scope import Resource, Scope, scope_of
 from services.eventlog.authority import OrdersReader
 from services.eventlog.log import Log
 from services.eventlog.position import BadToken, PositionTokens
-from services.eventlog.store import DecisionStore
+from services.eventlog.store import DecisionStore, Guard
 from services.identity.caller import caller
 from services.identity.identity import Identity
 from services.identity.signing import SecretSeal
@@ -73,9 +73,41 @@ class Resources:
 
 async def registry_now(resources: Resources) -> Registry:
     """What is registered now, as far as the read models have got."""
+    registry, _ = await _registry_until(resources)
+    return registry
+
+
+async def registry_held(
+    resources: Resources, judged_by: Callable[[Registry], Collection[str]]
+) -> tuple[Registry, list[Guard]]:
+    """What is registered now, and guards that hold as long as it is so on these streams.
+
+    What the store has of them and the read models do not have yet is waited for.
+
+    Raises:
+        Problem: 503, the read models did not get there.
+        StoreUnavailable: the store is away.
+    """
+    while True:
+        registry, applied = await _registry_until(resources)
+        streams = sorted(judged_by(registry))
+        heads = await resources.store.heads(streams)
+        end = max((head.position + 1 for head in heads.values()), default=0)
+        if end <= applied:
+            versions = {stream: head.version for stream, head in heads.items()}
+            return registry, [Guard(stream, versions.get(stream, 0)) for stream in streams]
+        wanted = [0] * SLOTS + [end]
+        timeout = resources.patience.after_seconds
+        if missing := await resources.progress.reach(wanted, timeout=timeout):
+            raise not_yet(missing)
+
+
+async def _registry_until(resources: Resources) -> tuple[Registry, int]:
+    """What is registered, and the first position of a decision that it does not know."""
     async with snapshot_of(resources.pool) as connection:
         seen = await snapshot(connection, "")
-        return (await resources.reference.at(connection, seen, Live())).registry
+        reference = await resources.reference.at(connection, seen, Live())
+        return reference.registry, seen.progress[DECISIONS_SLOT]
 
 
 @dataclass(frozen=True)

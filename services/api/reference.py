@@ -34,12 +34,10 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 _STATE = f"""
 SELECT {NAME_READER},
        (SELECT array_agg(next_position ORDER BY slot) FROM projections.progress) AS progress,
-       e.entries, e.last_entry, o.orders, o.last_order,
-       (SELECT count(*) FROM events.versions WHERE root_slot = 64) AS versions,
-       'registry.entries'::regclass::oid::bigint AS registry_table,
-       'oversight.orders'::regclass::oid::bigint AS oversight_table
-FROM (SELECT count(*) AS entries, max(position) AS last_entry FROM registry.entries) e,
-     (SELECT count(*) AS orders, max(position) AS last_order FROM oversight.orders) o
+       (SELECT number FROM registry.revision) AS registry,
+       (SELECT number FROM oversight.revision) AS oversight,
+       'registry.revision'::regclass::oid::bigint AS registry_table,
+       'oversight.revision'::regclass::oid::bigint AS oversight_table
 """
 
 
@@ -87,6 +85,14 @@ class There:
     def centres(self) -> tuple[CentreRegistered, ...]:
         """The centres there were, by id."""
         return tuple(self.registry.each(CentreRegistered, self.day))
+
+    @cached_property
+    def centres_of(self) -> Mapping[str | None, Sequence[CentreRegistered]]:
+        """The same by province; None is those of no province."""
+        found: dict[str | None, list[CentreRegistered]] = {}
+        for one in self.centres:
+            found.setdefault(one.province, []).append(one)
+        return found
 
 
 @dataclass(frozen=True)

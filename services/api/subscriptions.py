@@ -28,7 +28,6 @@ from services.api.problems import BAD_CURSOR, KEY_USED, documented, forbidden, n
 from services.api.reading import Asked, Asker, Listed, Listing, Opened, Resources, registry_now
 from services.domain.endpoints import MAX_URL, check_url
 from services.domain.issuing import Circumstances
-from services.domain.matrix import matrix_at
 from services.domain.readership import readership_of
 from services.domain.subscriptions import check_number
 from services.identity.identity import Identity
@@ -303,7 +302,7 @@ async def _require_reader(identity: Identity, resources: Resources) -> None:
     """
     registry = await registry_now(resources)
     orders = await resources.orders.read()
-    matrix = matrix_at(orders.chain, resources.clock())
+    matrix = orders.matrix(resources.clock())
     if readership_of(identity, Circumstances(matrix, registry)).is_empty:
         raise forbidden()
 

@@ -9,12 +9,9 @@ from hashlib import blake2b
 import asyncpg
 import msgspec
 
-from services.domain.chain import Chain
 from services.domain.issuing import Circumstances
-from services.domain.matrix import Matrix
 from services.domain.readership import Readership
 from services.domain.registry import Registry, day_of
-from services.domain.validity import Validity, boundaries
 from services.eventlog.authority import OrdersReader
 from services.eventlog.store import DecisionStore
 from services.identity.identity import Identity
@@ -48,7 +45,6 @@ class AudienceReader:
         self._registry = RegistryReader(pool)
         self._orders = OrdersReader(store)
         self._clock = clock
-        self._derived: tuple[Chain, Validity, list[datetime]] | None = None
         self._read: tuple[tuple[object, ...], Registry, Audiences] | None = None
 
     async def read(self) -> Audiences:
@@ -59,19 +55,13 @@ class AudienceReader:
         """
         await self._registry.refresh()
         orders, now = await self._orders.read(), self._clock()
-        validity, moments = self._of(orders.chain)
         registry = self._registry.registry
-        step = (orders.version, bisect_right(moments, now), day_of(now))
+        step = (orders.version, bisect_right(orders.boundaries, now), day_of(now))
         read = self._read
         if read is None or read[0] != step or read[1] is not registry:
-            circumstances = Circumstances(Matrix(validity, now), registry)
+            circumstances = Circumstances(orders.matrix(now), registry)
             read = self._read = step, registry, Audiences(circumstances)
         return read[2]
-
-    def _of(self, chain: Chain) -> tuple[Validity, list[datetime]]:
-        if self._derived is None or self._derived[0] is not chain:
-            self._derived = chain, Validity(chain), boundaries(chain)
-        return self._derived[1:]
 
 
 def stamp(reads: Readership) -> bytes:

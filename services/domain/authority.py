@@ -207,9 +207,12 @@ class _Asked:
         yield from starmap(_Part, product(provinces, agencies))
 
     def _held(self, part: _Part, holder: str) -> Iterator[Basis]:
-        """Every power of the holder that reaches this part, kind by kind."""
+        """Every power of the holder that reaches this part, kind by kind.
+
+        Who has left office exercises nothing, but for an empty post its substitute does.
+        """
         for cell in self._cells(part):
-            for holding in cell.holdings:
+            for holding in (*cell.holdings, *cell.left):
                 if holding.given.deputy == holder:
                     by = Citation(holding.order.number, holding.nth)
                     for power in holding.power.split("+"):
@@ -258,6 +261,9 @@ class _Asked:
     def _check_fund(self, holder: str) -> None:
         if self.act is not Act.APPROVE_MONEY:
             return
+        # An empty post has no ledger that the money could stand on (domain.md 6).
+        if not self.matrix.is_in_office(holder):
+            raise FundPowerNotGiven(holder)
         terms = self.matrix.validity.terms.get(holder, ())
         if any(term.office == "deputy_pm" and term.covers(self.matrix.at) for term in terms):
             return

@@ -170,13 +170,15 @@ def addressee_named(named: str | None, directive: Directive, actor: Actor) -> st
 
 
 def holder_of(given: Authority, now: Circumstances) -> str | None:
-    """Who holds now what this authority rests on; None when nobody does, or the PM gave it."""
+    """Whose is now what this authority rests on, or was until they left office; None when it is
+    nobody's, or the PM gave it."""
     if given.dimension is None or given.target is None:
         return None
+    cell = _cell(given, now)
     return next(
         (
             holding.given.deputy
-            for holding in _cell(given, now).holdings
+            for holding in (*cell.holdings, *cell.left)
             if given.power in holding.power.split("+")
         ),
         None,
@@ -283,7 +285,7 @@ def _order_over(
     deputy: str, directive: Directive, given: Authority, now: Circumstances
 ) -> str | None:
     written, holder = directive.draft, holder_of(given, now)
-    if written is None or holder is None:
+    if written is None or holder is None or not now.matrix.is_in_office(deputy):
         return None
     acting = substitution.acting_for(now.matrix, holder)
     if deputy != holder and (acting is None or acting.deputy != deputy):

@@ -6,7 +6,7 @@ work in the regions, B.E. 2547, and the chain of orders 165/2562 to 303/2568. Wh
 marked ours.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -52,6 +52,9 @@ class Cell:
     target: str
     cover: Cover
     holdings: tuple[Holding, ...] = ()
+    left: tuple[Holding, ...] = ()
+    """What was held until its holder left office, and is nobody's since: a substitute acts on it,
+    and nobody holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +98,20 @@ class Matrix:
         powers = self._known(dimension, target)
         if within is not None:
             powers = self._inherited(dimension, target, within) | powers
-        holdings = tuple(self._holdings(powers))
+        given = list(self._given(powers))
+        holdings = tuple(one for one in given if self._is_held(one))
+        left = tuple(one for one in given if self._is_left(one))
         if holdings:
-            return Cell(dimension, target, "overseer", holdings)
+            return Cell(dimension, target, "overseer", holdings, left)
         known = powers or self._missing[dimension] is None
-        return Cell(dimension, target, "uncovered" if known else "not_known")
+        return Cell(dimension, target, "uncovered" if known else "not_known", (), left)
 
     def claims(self, dimension: Dimension, target: str) -> Iterator[Holding]:
         """What every order in force gives of the target, also where a later one has the last word,
         the oldest first."""
         for named in self._by_order:
-            yield from self._holdings(named.get((dimension, target), {}))
+            given = self._given(named.get((dimension, target), {}))
+            yield from (one for one in given if self._is_held(one))
 
     def targets(self, dimension: Dimension) -> list[str]:
         """Every target that an order in force names, in the orders' own sequence."""
@@ -114,6 +120,10 @@ class Matrix:
     def held_by(self, deputy: str) -> list[Holding]:
         """Everything one person holds at the moment."""
         return self._held.get(deputy, [])
+
+    def left_by(self, deputy: str) -> list[Holding]:
+        """Everything one person held when they left office, and is nobody's since."""
+        return self._left.get(deputy, [])
 
     def provinces_of(self, deputy: str) -> frozenset[str]:
         """The provinces of a person's area."""
@@ -206,38 +216,56 @@ class Matrix:
             for power, named in self._known(dimension, ministry).items()
         }
 
-    def _holdings(self, powers: _Powers) -> Iterator[Holding]:
+    def _given(self, powers: _Powers) -> Iterator[Holding]:
+        """What the orders give of a target, whether or not whom they name is in office."""
         clauses: dict[tuple[str, int], list[str]] = {}
         for power, named in powers.items():
             clauses.setdefault((named.order.number, named.nth), []).append(power)
         for left in clauses.values():
             named = powers[left[0]]
             given, order = named.given, named.order
-            if given is None or not self._in_office_since(given.deputy, order.effective_from):
+            if given is None:
                 continue
             power = "+".join(one for one in given.power.split("+") if one in left)
             office = self.office_of(given.deputy)
             yield Holding(given, cast(Power, power), order, named.nth, office)
 
-    def _in_office_since(self, deputy: str, given: datetime) -> bool:
+    def _is_held(self, one: Holding) -> bool:
         """Whether the person never left office between the order's effect and this moment.
 
         Who leaves office holds no more (source: domain.md 2, it ends when its holder leaves office)
         and needs a new order when they come back.
         """
-        if not self.is_in_office(deputy):
-            return False
-        terms = self.validity.terms.get(deputy, ())
-        left = [term.ends for term in terms if given < term.ends <= self.at]
-        return all(any(term.covers(moment) for term in terms) for moment in left)
+        return self.is_in_office(one.given.deputy) and not self._gaps(one)
+
+    def _is_left(self, one: Holding) -> bool:
+        """Whether the person held it until they left, and has not been back (ours)."""
+        return not self.is_in_office(one.given.deputy) and len(self._gaps(one)) == 1
+
+    def _gaps(self, one: Holding) -> list[datetime]:
+        """The moments since the order's effect at which the person's post became empty."""
+        terms = self.validity.terms.get(one.given.deputy, ())
+        ended = (term.ends for term in terms if one.order.effective_from < term.ends <= self.at)
+        return [at for at in ended if not any(term.covers(at) for term in terms)]
 
     @cached_property
     def _held(self) -> Mapping[str, list[Holding]]:
-        held: dict[str, list[Holding]] = {}
-        for dimension, target in self._naming:
-            for holding in self.cell(dimension, target).holdings:
-                held.setdefault(holding.given.deputy, []).append(holding)
-        return held
+        return _by_deputy(holding for cell in self._cells for holding in cell.holdings)
+
+    @cached_property
+    def _left(self) -> Mapping[str, list[Holding]]:
+        return _by_deputy(holding for cell in self._cells for holding in cell.left)
+
+    @cached_property
+    def _cells(self) -> Sequence[Cell]:
+        return [self.cell(dimension, target) for dimension, target in self._naming]
+
+
+def _by_deputy(holdings: Iterable[Holding]) -> Mapping[str, list[Holding]]:
+    named: dict[str, list[Holding]] = {}
+    for holding in holdings:
+        named.setdefault(holding.given.deputy, []).append(holding)
+    return named
 
 
 def _take_out(

@@ -28,7 +28,7 @@ from schemas.events.order import (
 )
 from schemas.events.registry import ClusterRegistered, InspectorRegistered, RegionRegistered
 from schemas.ids import BANGKOK
-from services.domain.registry import Registry
+from services.domain.registry import Registry, stream
 from services.domain.rejected import Rejected
 
 type GroupKind = Literal["cluster", "region"]
@@ -182,6 +182,33 @@ def check_names(clauses: Iterable[Clause], registry: Registry, day: date) -> Non
                 pass
 
 
+def named(clauses: Iterable[Clause | GroupGiven], registry: Registry, day: date) -> Iterator[str]:
+    """The streams of the registry by which these clauses are judged, by `check_names` and after.
+
+    Of a group those of its provinces too, as the group is registered on the day.
+    """
+    for clause in clauses:
+        match clause:
+            case GroupGiven(group=group, name=name, deputy=deputy):
+                members = sorted(_provinces(clause, registry, day))
+                yield from (stream(group, name), stream("deputy", deputy))
+                yield from (stream("province", province) for province in members)
+                continue
+            case Assignment(dimension=dimension, target=target, except_targets=excepted):
+                for unit in (target, *excepted):
+                    yield from _streams(dimension, unit)
+            case Reservation(dimension=dimension, target=target):
+                if dimension is not None and target is not None:
+                    yield from _streams(dimension, target)
+            case Entrusted(inspector=inspector, provinces=provinces):
+                yield stream("inspector", inspector)
+                yield from (stream("province", province) for province in provinces)
+            case _:
+                # The others name nothing of the registry but people.
+                pass
+        yield from (stream("deputy", person) for person in people(clause))
+
+
 def people(clause: Clause) -> Iterator[str]:
     """Everybody whom the clause names as deputy or holder."""
     match clause:
@@ -198,12 +225,31 @@ def people(clause: Clause) -> Iterator[str]:
             return
 
 
+def _streams(dimension: Dimension, target: str) -> tuple[str, ...]:
+    match dimension:
+        case "area":
+            return (stream("province", target),)
+        case "function":
+            return stream("ministry", target), stream("department", target)
+        case "agenda":
+            return ()
+
+
+def _group(
+    given: GroupGiven, registry: Registry, day: date
+) -> ClusterRegistered | RegionRegistered | None:
+    if given.group == "cluster":
+        return registry.at(ClusterRegistered, given.name, day)
+    return registry.at(RegionRegistered, given.name, day)
+
+
+def _provinces(given: GroupGiven, registry: Registry, day: date) -> set[str]:
+    group = _group(given, registry, day)
+    return set(group.provinces) if group else set()
+
+
 def _members(given: GroupGiven, registry: Registry, day: date) -> set[str]:
-    group = (
-        registry.at(ClusterRegistered, given.name, day)
-        if given.group == "cluster"
-        else registry.at(RegionRegistered, given.name, day)
-    )
+    group = _group(given, registry, day)
     if group is None:
         raise GroupNotThere(given.group, given.name, day)
     if isinstance(group, ClusterRegistered) and not group.complete:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from schemas.events.model import EventModel
 from schemas.events.order import Assignment, Clause, Dimension, OrderIssued
 from services.domain.chain import Chain
-from services.domain.naming import GroupGiven, check_names, expanded
+from services.domain.naming import GroupGiven, check_names, expanded, named
 from services.domain.registry import Registry, day_of
 from services.domain.rejected import Rejected
 from services.domain.standing import check_standing
@@ -100,6 +100,11 @@ def issue(chain: Chain, draft: Draft, *, registry: Registry, now: datetime) -> l
     check_names(order.clauses, registry, day_of(order.effective_from))
     check_standing(chain, order, registry)
     return [order]
+
+
+def judged_by(draft: Draft, registry: Registry) -> frozenset[str]:
+    """The streams of the registry that must hold still until the order is decided."""
+    return frozenset(named(draft.clauses, registry, day_of(draft.effective_from)))
 
 
 def contradictions(order: OrderIssued) -> Iterator[Contradiction]:

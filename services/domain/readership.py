@@ -4,7 +4,7 @@ Source: the holder sees area, function and agenda by the orders in force (domain
 receives directives (domain.md 1). That an addressee keeps what was addressed to it is ours.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.events.registry import DepartmentRegistered
@@ -13,7 +13,7 @@ from services.domain.chain import PRIME_MINISTER
 from services.domain.issuing import Circumstances, acts_as_prime_minister
 from services.domain.matrix import Holding
 from services.domain.scope import Reader
-from services.domain.substitution import acted_for_by
+from services.domain.substitution import acted_for_by, exercised
 
 EVERYTHING = "everything"
 OWN, ADDRESSEE, POWER = "own:", "addressee:", "power:"
@@ -69,18 +69,16 @@ def readership_of(reader: Reader, now: Circumstances) -> Readership:
             return Readership(issued=True, own=frozenset({PRIME_MINISTER}))
         case "deputy", str(deputy):
             acting = (one.acting_for for one in acted_for_by(now.matrix, deputy))
-            return _of_holders({deputy, *acting}, now)
+            return _of_holders({deputy, *acting}, exercised(now.matrix, deputy), now)
         case "secretariat", str(deputy):
-            return _of_holders({deputy}, now)
+            return _of_holders({deputy}, now.matrix.held_by(deputy), now)
         case _, str():
             return Readership(addressees=ever_spoken_for(reader, now.registry))
         case _:
             return Readership()
 
 
-def _of_holders(deputies: Iterable[str], now: Circumstances) -> Readership:
-    own = frozenset(deputies)
-    held = [holding for one in sorted(own) for holding in now.matrix.held_by(one)]
+def _of_holders(deputies: Iterable[str], held: Sequence[Holding], now: Circumstances) -> Readership:
     ministries = {one.given.target for one in held if one.given.dimension == "function"}
     units = (
         unit.department
@@ -88,7 +86,7 @@ def _of_holders(deputies: Iterable[str], now: Circumstances) -> Readership:
         if unit.ministry in ministries
     )
     return Readership(
-        own=own,
+        own=frozenset(deputies),
         powers=frozenset(power for holding in held for power in _powers(holding)),
         places=frozenset(
             {one.given.target for one in held if one.given.dimension != "agenda"}.union(units)

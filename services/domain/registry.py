@@ -7,7 +7,7 @@ stated before.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache, cached_property
 
 from schemas.events.clocks import ClocksSet
@@ -62,6 +62,17 @@ CLOCKS = "directives"
 OPENING = "opening"
 """The entry under which the network's opening stands."""
 
+_FOLDERS = {
+    "province": "provinces",
+    "cluster": "clusters",
+    "region": "regions",
+    "ministry": "ministries",
+    "department": "departments",
+    "inspector": "inspectors",
+    "deputy": "deputies",
+}
+"""The subjects that an order of the Prime Minister can name, as their streams are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -115,9 +126,16 @@ class Registry:
 
     def each[Model: EventModel](self, model: type[Model], day: date) -> Iterator[Model]:
         """Everything of this kind that there was on that day, by id."""
-        subject = subject_of(model.type)
-        ids = sorted(entry for kind, entry in self.versions if kind == subject)
+        ids = self._ids.get(subject_of(model.type), ())
         return (found for entry in ids if (found := self.at(model, entry, day)) is not None)
+
+    @cached_property
+    def _ids(self) -> dict[str, list[str]]:
+        """What has a version, by subject, ascending."""
+        ids: dict[str, list[str]] = {}
+        for subject, entry in sorted(self.versions):
+            ids.setdefault(subject, []).append(entry)
+        return ids
 
     def province(self, code: str, day: date) -> ProvinceRegistered | None:
         """The province with this ISO code as it was on that day."""
@@ -209,6 +227,56 @@ def registry_of(entries: Iterable[Entry]) -> Registry:
 def subject_of(type_: str) -> str:
     """Under which subject the registry keeps events of this type."""
     return "revocation" if type_ == PolicyRevoked.type else type_.partition(".")[0]
+
+
+def entry_of(event: EventModel) -> str | None:
+    """The id of the thing that a registration is about, or None when it is none."""
+    match event:
+        case ProvinceRegistered(province=entry):
+            return entry
+        case ClusterRegistered(cluster=entry):
+            return entry
+        case RegionRegistered(region=entry):
+            return entry
+        case MinistryRegistered(ministry=entry):
+            return entry
+        case DepartmentRegistered(department=entry):
+            return entry
+        case CentreRegistered(centre=entry):
+            return entry
+        case KeyRegistered(centre=centre, key_id=key):
+            return f"{centre}/{key}"
+        case SigningRequired(centre=centre, required_from=begin):
+            return f"{centre}/{begin.astimezone(UTC).isoformat()}"
+        case InspectorRegistered(inspector=entry):
+            return entry
+        case DeputyRegistered(deputy=entry):
+            return entry
+        case TenureRegistered(tenure=entry):
+            return entry
+        case PolicyRegistered(policy=entry) | PolicyRevoked(policy=entry):
+            return entry
+        case PrecedenceSet():
+            return FIGURES
+        case ClocksSet():
+            return CLOCKS
+        case NetworkOpened():
+            return OPENING
+        case ArchiveImported(revision=revision):
+            return str(revision)
+        case _:
+            return None
+
+
+def stream(subject: str, entry: str) -> str:
+    """The one stream on which this entry is decided, so that a judgement can guard on it."""
+    return f"registry/{_FOLDERS[subject]}/{entry}"
+
+
+def stream_of(event: EventModel) -> str | None:
+    """The stream of a registration that an order can name; None of anything else."""
+    subject, entry = subject_of(event.type), entry_of(event)
+    return stream(subject, entry) if entry is not None and subject in _FOLDERS else None
 
 
 def _begin(entry: Entry) -> date:

@@ -13,7 +13,12 @@ from typing import Protocol
 from schemas.events.order import Dimension
 from services.domain.matrix import Holding, Matrix
 from services.domain.registry import Registry, day_of
-from services.domain.substitution import acted_for_by, acting_prime_minister, entrusted
+from services.domain.substitution import (
+    acted_for_by,
+    acting_prime_minister,
+    entrusted,
+    exercised,
+)
 
 
 class Reader(Protocol):
@@ -161,14 +166,14 @@ def _acts_as_prime_minister(deputy: str, matrix: Matrix) -> bool:
 
 
 def _of_deputy(deputy: str, matrix: Matrix) -> Scope:
-    """What is held at the moment, and what those hold for whom the deputy acts.
+    """What is held at the moment, and what those hold or left for whom the deputy acts.
 
     Source: the holder has area, function and agenda by the orders in force (domain.md 2); a
     substitute acts only during the absence (domain.md 6). A secretariat prepares what its deputy
     decides on, so it sees the same.
     """
     deputies = [deputy, *(acting.acting_for for acting in acted_for_by(matrix, deputy))]
-    held = [holding for one in deputies for holding in matrix.held_by(one)]
+    held = exercised(matrix, deputy)
     return Scope(
         _READS | {Resource.OVERVIEW},
         provinces=_targets(held, "area"),

@@ -283,8 +283,9 @@ class _New:
         dimension, target = reserved.dimension, reserved.target
         if dimension is None or target is None:
             return
-        unit = self.registry.department(target, day_of(self.order.effective_from))
-        within = unit.ministry if unit and dimension == "function" else None
+        day = day_of(self.order.effective_from)
+        unit = self.registry.department(target, day) if dimension == "function" else None
+        within = unit.ministry if unit else None
         cell = self.after.cell(dimension, target, within)
         holders = [holding.given.deputy for holding in cell.holdings]
         is_held = bool(holders) if reserved.deputy is None else reserved.deputy in holders

@@ -1,6 +1,8 @@
 """Who acts when the holder cannot, and what rests: substitutes, acting PM, duties, reservations.
 
 Source: domain.md 2 and 3 (ปฏิบัติราชการแทนกันตามลำดับ, รักษาราชการแทน, เว้นแต่นายกรัฐมนตรีจะสั่งการเป็นอย่างอื่น).
+That a substitute acts for an empty post too: order 215/2565 (ไม่อยู่หรือไม่อาจปฏิบัติราชการได้
+หรือไม่มีผู้ดำรงตำแหน่ง), after the State Administration Act, B.E. 2534, section 48.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from schemas.events.order import (
     Reservation,
     Substitutes,
 )
-from services.domain.matrix import Matrix, Ordered
+from services.domain.matrix import Holding, Matrix, Ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ def acted_for_by(matrix: Matrix, deputy: str) -> Sequence[Acting]:
     absent = dict.fromkeys(one.clause.deputy for one in matrix.clauses(Substitutes))
     found = (acting_for(matrix, one) for one in absent)
     return [acting for acting in found if acting and acting.deputy == deputy]
+
+
+def exercised(matrix: Matrix, deputy: str) -> Sequence[Holding]:
+    """What the person may act on: what they hold, and for whom they act what those hold.
+
+    For an empty post it is what its last holder held on leaving, until an order gives it to
+    somebody or ends it. The substitute holds none of it (ours).
+    """
+    acting = [one.acting_for for one in acted_for_by(matrix, deputy)]
+    others = (one for name in acting for one in (*matrix.held_by(name), *matrix.left_by(name)))
+    return [*matrix.held_by(deputy), *others]
 
 
 def acting_prime_minister(matrix: Matrix) -> Ordered[ActingPrimeMinister] | None:

@@ -6,10 +6,13 @@ a decision wins: the append fails, and the decision is judged again by what was 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
+from functools import cached_property, partial
 
 from schemas.events import EventModel, decode
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
+from services.domain.matrix import Matrix
+from services.domain.validity import Validity, boundaries
 from services.eventlog.store import DecisionStore, Guard
 from services.eventlog.transact import Judged
 
@@ -19,9 +22,9 @@ type DecideUnder[State] = Callable[[Chain, State], list[EventModel]]
 """Decides on its own stream's state, and asks `authority.grounds` of the chain."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Orders:
-    """The chain of orders as it stands at one version of its stream."""
+    """The chain of orders as it stands at one version of its stream, and what follows from it."""
 
     chain: Chain
     version: int
@@ -30,6 +33,19 @@ class Orders:
     def guard(self) -> Guard:
         """Holds as long as no order and no tenure is added."""
         return Guard(STREAM, self.version)
+
+    @cached_property
+    def boundaries(self) -> list[datetime]:
+        """The moments at which anything begins or ends by them, ascending."""
+        return boundaries(self.chain)
+
+    def matrix(self, at: datetime) -> Matrix:
+        """Who holds what at the moment."""
+        return Matrix(self._validity, at)
+
+    @cached_property
+    def _validity(self) -> Validity:
+        return Validity(self.chain)
 
 
 class OrdersReader:

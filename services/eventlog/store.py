@@ -5,7 +5,7 @@ versions of others, or not at all. Position order is commit order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,10 @@ SELECT verdict, first_position
 FROM decisions.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY item
 """
 _STREAM = "SELECT * FROM decisions.events WHERE stream = $1 ORDER BY version"
+_HEADS = """
+SELECT stream, max(version) AS version, max(position) AS position FROM decisions.events
+WHERE stream = ANY ($1::text[]) GROUP BY stream
+"""
 _FROM = "SELECT * FROM decisions.events WHERE position >= $1 ORDER BY position LIMIT $2"
 
 _JSON = msgspec.json.Encoder()
@@ -46,6 +50,14 @@ class Guard:
 
     stream: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last event of a stream: its version and its position."""
+
+    version: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,11 @@ class DecisionStore:
         """The stream's version; 0 when nothing was ever decided on it."""
         rows = await self._fetch("SELECT version FROM decisions.streams WHERE stream = $1", stream)
         return rows[0]["version"] if rows else 0
+
+    async def heads(self, streams: Iterable[str]) -> dict[str, Head]:
+        """How far each of these streams has got; of what was never decided on, nothing."""
+        rows = await self._fetch(_HEADS, list(streams))
+        return {row["stream"]: Head(row["version"], row["position"]) for row in rows}
 
     async def next_position(self) -> int:
         """The position that the next decision will have."""

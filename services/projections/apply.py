@@ -90,10 +90,11 @@ async def apply(
         [(_record(failed.arrival), failed.reason) for failed in admitted.unreadable],
     )
     parked = await _parked_keys(connection)
+    changed = [*admitted.roots, *admitted.seals]
     for model in target.models:
         await _apply_model(connection, target, model, admitted.facts, parked[model.name])
-        if admitted.roots:
-            await _run(connection, target, model, model.on_versions, admitted.roots)
+        if changed:
+            await _run(connection, target, model, model.on_versions, changed)
     if admitted.seals:
         await _erase(connection, target, admitted.seals)
     return admitted.unreadable

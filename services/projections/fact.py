@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from sqlalchemy import MetaData, Table
 
+from schemas.envelope import DECISIONS_SLOT
 from schemas.events import EventModel
 
 type Row = tuple[Table, tuple[object, ...]]
@@ -59,8 +60,8 @@ class ReadModel:
 
     `inserts` has the statement of a table whose rows are not simply kept once; it takes the rows
     as `$1`, an array of the table's row type, and is given the schema's name as `{schema}` and that
-    of the events as `{events}`. `on_versions` runs when originals are corrected or withdrawn; it
-    takes their places as `$1` (slots) and `$2` (positions).
+    of the events as `{events}`. `on_versions` runs when originals are corrected, withdrawn or
+    sealed; it takes their places as `$1` (slots) and `$2` (positions).
     """
 
     name: str
@@ -75,3 +76,21 @@ KEEP_ONCE = (
     "ON CONFLICT DO NOTHING"
 )
 """How rows are written unless their model says otherwise."""
+
+COUNT_ON = (
+    "INSERT INTO {schema}.revision AS held SELECT DISTINCT ON (single) * "
+    "FROM unnest($1::{schema}.revision[]) "
+    "ON CONFLICT (single) DO UPDATE SET number = held.number + 1"
+)
+"""How the rows of a `revision` are written: each batch that has one makes the next number."""
+
+COUNT_VERSIONS_ON = (
+    "UPDATE {schema}.revision SET number = number + 1 "
+    f"WHERE {DECISIONS_SLOT} = ANY($1::smallint[]) AND cardinality($2::bigint[]) > 0"
+)
+"""The next number when decisions are corrected, withdrawn or sealed."""
+
+
+def counted(revision: Table) -> Row:
+    """The row by which the revision is counted on."""
+    return revision, (True, 1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Integer,
@@ -14,6 +15,17 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.schema import SchemaItem
+
+
+def revision_table(metadata: MetaData) -> Table:
+    """One row whose number grows whenever the facts of this schema change, so that who holds them
+    in memory asks for one number. None as long as there are no facts."""
+    return Table(
+        "revision",
+        metadata,
+        Column("single", Boolean, primary_key=True),
+        Column("number", BigInteger, nullable=False),
+    )
 
 
 def fact_table(

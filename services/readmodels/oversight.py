@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Index, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.readmodels.facts import fact_table
+from services.readmodels.facts import fact_table, revision_table
 
 METADATA = MetaData(schema="oversight")
 
@@ -15,3 +15,6 @@ ORDERS = fact_table(
     Index("orders_number", "number"),
 )
 """One order; `body` is the event's data."""
+
+REVISION = revision_table(METADATA)
+"""Which state of the orders this is."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Date, Index, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.readmodels.facts import fact_table
+from services.readmodels.facts import fact_table, revision_table
 
 METADATA = MetaData(schema="registry")
 
@@ -19,3 +19,6 @@ ENTRIES = fact_table(
 )
 """One dated version of one thing. `subject` is the first word of the event's type (`province`,
 `centre`, `key`, `precedence`, `deputy`, `tenure` …), `entry` its id, `body` the event's data."""
+
+REVISION = revision_table(METADATA)
+"""Which state of the registry this is."""

@@ -13,10 +13,8 @@ from services.eventlog.connection import LOST, heed_cancellation
 
 _POLL_SECONDS = 1.0
 
-# A fact that was parked may be applied after later ones, so the number of rows is asked for too.
-_STATE = """
-SELECT max(position) AS last, count(*) AS entries FROM registry.entries WHERE realm = 'actual'
-"""
+# Rebuilt, the table is another one, whatever its number.
+_STATE = "SELECT number, 'registry.revision'::regclass::oid FROM registry.revision"
 _ENTRIES = """
 SELECT subject, entry, valid_from, valid_to, body::text AS body FROM registry.entries
 WHERE realm = 'actual' ORDER BY position
@@ -30,7 +28,7 @@ class RegistryReader:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._registry = Registry()
-        self._state: tuple[int | None, int] = (None, 0)
+        self._state: tuple[int, int] | None = None
 
     @property
     def registry(self) -> Registry:
@@ -46,7 +44,7 @@ class RegistryReader:
         """The registry is the table's from now on; returns whether it had changed."""
         try:
             row = await self._pool.fetchrow(_STATE)
-            state = (row["last"], row["entries"]) if row else (None, 0)
+            state = tuple(row) if row else None
             if state == self._state:
                 return False
             entries = await self._pool.fetch(_ENTRIES)
@@ -63,7 +61,7 @@ class RegistryReader:
                 await self.refresh()
             except LOST:
                 heed_cancellation()
-                self._state = (None, -1)
+                self._state = None
             await asyncio.sleep(_POLL_SECONDS)
 
 

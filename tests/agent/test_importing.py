@@ -186,6 +186,20 @@ async def test_an_imported_event_carries_what_its_record_states(network: Network
     assert envelope.extensions == {"timebasis": "minute"}
 
 
+async def test_what_an_order_can_name_lies_on_its_own_stream_whatever_its_record_says(
+    network: Network,
+) -> None:
+    common = {"name_th": "ชื่อ", "source": "test", "valid_from": "2003-10-01"}
+    records = [
+        decision("province.registered.v1", "a place", {**common, "province": "TH-83"}),
+        decision("region.registered.v1", "regions/6", {**common, "region": "6", "provinces": []}),
+        decision("deputy.registered.v1", "people", {"deputy": "a", "name_th": "x", "source": "x"}),
+    ]
+    assert (await take_over(network, records)).decisions == 3
+    for stream in ("registry/provinces/TH-83", "registry/regions/6", "registry/deputies/a"):
+        assert len(await network.store.load(stream)) == 1
+
+
 async def test_the_same_archive_again_brings_nothing(network: Network) -> None:
     await take_over(network, archive())
     before = await network.ends()

@@ -219,6 +219,16 @@ class _Counted:
 @asynccontextmanager
 async def open_country(database: Database, home: Path) -> AsyncIterator[Country]:
     """The country with its registry, at one o'clock; nothing has happened yet."""
+    async with open_again(database, home) as country:
+        await country.network.decide("registry", *REGISTRY)
+        await country.network.decide(STREAM, *ORDERS)
+        await country.network.project()
+        yield country
+
+
+@asynccontextmanager
+async def open_again(database: Database, home: Path) -> AsyncIterator[Country]:
+    """A network and its gateway with what the database has of it."""
     settings = Settings(home=home)
     async with (
         open_network(database) as network,
@@ -240,9 +250,6 @@ async def open_country(database: Database, home: Path) -> AsyncIterator[Country]
         gateway = Gateway.at(surroundings)
         country = Country(network, create_app(gateway), gateway, Issuer.open(settings))
         works = [asyncio.create_task(work()) for work in gateway.works.values()]
-        await network.decide("registry", *REGISTRY)
-        await network.decide(STREAM, *ORDERS)
-        await network.project()
         try:
             yield country
         finally:

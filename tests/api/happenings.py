@@ -137,24 +137,29 @@ async def happen(country: Country) -> None:
 
 
 async def direct(country: Country) -> None:
-    """Deputy A's secretariat drafts a call for a report, deputy A issues it, Phuket takes note."""
-    said = {"directive": "coast", "deputy": "a", "drafted_by": "secretariat:a", "kind": "report",
-            "title_th": "รายงาน", "text_th": "ให้รายงาน", "addressees": [PHUKET]}  # fmt: skip
-    given = {"addressee": PHUKET, "order": "1/2567", "clause": 1, "dimension": "area",
-             "target": PHUKET, "power": "area"}  # fmt: skip
-    issue = {"directive": "coast", "issued_by": "deputy:a", "capacity": "holder",
-             "authority": [given]}  # fmt: skip
-    taken = {"directive": "coast", "addressee": PHUKET, "by": "poc:TH-83"}
+    """What `directed` says, and a policy beside it."""
     policy = {"policy": "coast", "kind": "cabinet_resolution", "outcome": "agreed",
               "title_th": "มติ", "text_th": "มติ", "decided_on": "2024-08-20",
               "valid_from": "2024-08-20"}  # fmt: skip
     await country.network.decide(
         "registry/policies/coast", registered("policy.registered.v1", **policy)
     )
+    await directed(country, "coast")
+    await country.network.project()
+
+
+async def directed(country: Country, id_: str, to: str = PHUKET) -> None:
+    """A secretariat drafts a call for a report, deputy A issues it, the addressee takes note."""
+    said = {"directive": id_, "deputy": "a", "drafted_by": "secretariat:a", "kind": "report",
+            "title_th": "รายงาน", "text_th": "ให้รายงาน", "addressees": [to]}  # fmt: skip
+    given = {"addressee": to, "order": "1/2567", "clause": 1, "dimension": "area",
+             "target": to, "power": "area"}  # fmt: skip
+    issue = {"directive": id_, "issued_by": "deputy:a", "capacity": "holder",
+             "authority": [given]}  # fmt: skip
+    taken = {"directive": id_, "addressee": to, "by": f"poc:{to}"}
     await country.network.decide(
-        "directives/coast",
+        f"directives/{id_}",
         event("directive.drafted.v1", said, source="/offices/secretariat/a"),
         event("directive.issued.v1", issue, source="/offices/deputy/a", minutes=1),
-        event("directive.acknowledged.v1", taken, source="/offices/poc/TH-83", minutes=2),
+        event("directive.acknowledged.v1", taken, source=f"/offices/poc/{to}", minutes=2),
     )
-    await country.network.project()

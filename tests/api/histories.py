@@ -1,4 +1,4 @@
-"""Random histories: orders and events, late and future ones, doubled, corrected, out of order."""
+"""Random histories: orders, events, directives and silences; late, doubled, out of order."""
 
 import json
 from dataclasses import dataclass, field
@@ -33,22 +33,56 @@ DAYS = 60
 _SOURCES = (DISASTERS, PRESS, INTERIOR, *(f"/centres/poc/{code}" for code in PROVINCES[:3]))
 _POWERS = ("oversee", "command", "oversee+command")
 _COUNTS = ("dead", "injured", "missing", "displaced", "households", "routes_closed")
+_ADDRESSEES = (*PROVINCES, "moi", "moph")
+_CENTRES = ("poc:TH-83", "poc:TH-82", "city:TH-10", "moc:moi", "press:cnn")
+# Where an addressee's life goes on from each step, as one who obeys or objects would take it.
+_NEXT = {
+    "issued": ("delivered", "acknowledged", "objected"),
+    "delivered": ("acknowledged", "objected"),
+    "acknowledged": ("begun", "reported", "objected"),
+    "objected": ("begun",),
+    "begun": ("reported",),
+    "reported": ("complied", "returned"),
+    "returned": ("reported",),
+}
+_SAYS: Json = {
+    "delivered": {"channel": "pull"},
+    "objected": {"reason": "x"},
+    "reported": {"report": "x"},
+    "returned": {"reason": "x"},
+}
 # Times lie on a coarse grid: several statements of one moment have to be told apart.
 _GRID_MINUTES = 12 * 60
 
 
 @dataclass
+class Running:
+    """A directive that runs: how far each addressee is, and when the last of it was so."""
+
+    name: str
+    kind: str
+    standing: dict[str, str]
+    minutes: float
+
+
+@dataclass
 class History:
-    """Makes one thing after the other happen; the same seed makes the same history."""
+    """Makes one thing after the other happen; the same choices make the same history."""
 
     chosen: Random
+    """Who chooses; another one at each step, where Hypothesis does."""
     orders: int = 1
     """How many were issued; `1/2567` was there before."""
     events: int = 0
     sent: list[Event] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
     """At which an order takes effect or ends."""
+    directives: int = 0
     _late: list[list[Event]] = field(default_factory=list)
+    _running: list[Running] = field(default_factory=list)
+    _silences: dict[str, float] = field(default_factory=dict)
+    """When each centre's last word was, silent or heard."""
+    _silent: set[str] = field(default_factory=set)
 
     def next_order(self) -> Event:
         """An order that takes effect at any moment, before the last ones or long after."""
@@ -81,6 +115,42 @@ class History:
         self.chosen.shuffle(told)
         self.sent += new
         return told
+
+    def next_of_directive(self) -> tuple[str, list[Event]]:
+        """A directive's beginning, its end, or what comes next of it; and its name."""
+        if not self._running or self.chosen.random() < 0.5:
+            return self._issued()
+        one = self.chosen.choice(self._running)
+        one.minutes += self.chosen.randint(0, 10) * _GRID_MINUTES
+        addressee = self.chosen.choice(sorted(one.standing))
+        turns = [
+            turn
+            for turn in _NEXT.get(one.standing[addressee], ())
+            if one.kind != "advice" or turn in ("delivered", "acknowledged")
+        ]
+        if not turns:
+            self._running.remove(one)
+            over = {"directive": one.name, "by": "deputy:a", "reason": "x"}
+            return one.name, [_of_directive("withdrawn", over, one.minutes)]
+        turn = one.standing[addressee] = self.chosen.choice(turns)
+        said = {"directive": one.name, "addressee": addressee, "by": "x", **_SAYS.get(turn, {})}
+        return one.name, [_of_directive(turn, said, one.minutes)]
+
+    def next_silence(self) -> Event:
+        """A centre is silent; one that is, is heard again."""
+        centre = self.chosen.choice(_CENTRES)
+        minutes = self._silences.get(centre, 0) + self.chosen.randint(1, 30) * _GRID_MINUTES
+        self._silences[centre] = minutes
+        self._silent ^= {centre}
+        word, since = (
+            ("silent", "silent_since") if centre in self._silent else ("heard", "heard_at")
+        )
+        return event(
+            f"centre.{word}.v1",
+            {"centre": centre, since: NOON.isoformat()},
+            source="/network/timers",
+            minutes=minutes,
+        )
 
     def moment(self) -> datetime:
         """Any moment, often the one at which an order takes effect or the second before."""
@@ -118,6 +188,23 @@ class History:
                 return {"act": act, "deputy": person}
             case _:
                 return {"act": act}
+
+    def _issued(self) -> tuple[str, list[Event]]:
+        self.directives += 1
+        name, kind = f"d{self.directives}", self.chosen.choice(["order", "report", "advice"])
+        minutes = float(self.chosen.randrange(0, DAYS * 1_440 // 2, _GRID_MINUTES))
+        addressees = self.chosen.sample(_ADDRESSEES, self.chosen.randint(1, 3))
+        due: Json = {
+            one: (NOON + timedelta(minutes=minutes, days=self.chosen.randint(0, 20))).isoformat()
+            for one in self._sometimes(0.7, ["acknowledge_by", "report_by"])
+        }
+        written = {"directive": name, "deputy": "a", "drafted_by": "secretariat:a", "kind": kind,
+                   "title_th": "x", "text_th": "x", "addressees": addressees, **due}  # fmt: skip
+        issue = {"directive": name, "issued_by": "pm", "capacity": "prime_minister",
+                 "authority": [{"addressee": one} for one in addressees]}  # fmt: skip
+        self._running.append(Running(name, kind, dict.fromkeys(addressees, "issued"), minutes))
+        drafted = _of_directive("drafted", written, minutes)
+        return name, [drafted, _of_directive("issued", issue, minutes)]
 
     def _event(self) -> Event:
         self.events += 1
@@ -221,3 +308,7 @@ class History:
 
     def _number(self) -> str:
         return f"{self.chosen.randint(max(1, self.orders - 5), self.orders)}/2567"
+
+
+def _of_directive(step: str, data: Json, minutes: float) -> Event:
+    return event(f"directive.{step}.v1", data, source="/offices/deputy/a", minutes=minutes)

@@ -21,6 +21,9 @@ type Target = tuple[str, str]
 """A dimension and what of it."""
 
 BANGKOK = "TH-10"
+OWED = ("open", "overdue", "unacknowledged", "objected")
+UNANSWERED = ("issued", "delivered")
+OWES_REPORT = (*UNANSWERED, "acknowledged", "begun", "returned")
 POWERS = ("oversee", "command", "supervise", "area")
 FIGURES = ("dead", "injured", "missing", "displaced", "households", "routes_closed",
            "routes_affected", "damage_baht")  # fmt: skip
@@ -60,10 +63,28 @@ class Nation:
     """What is shown of a province in an incident."""
     alerts: list[list[str]]
     """The provinces of each alert that stands."""
+    silent: Counter[str | None]
+    """How many centres are silent, by province; None is those of no province."""
+    owed: dict[str, Counter[str]]
+    """What is owed under directives, by addressee."""
 
-    def totals(self, provinces: Iterable[str], lying: Iterable[str], alerts: int) -> Json:
+    def everything(self, provinces: Iterable[str]) -> Json:
+        """The whole, each thing once."""
+        return self.totals(
+            provinces, self.incidents, len(self.alerts), sum(self.silent.values()), self.owed
+        )
+
+    def totals(
+        self,
+        provinces: Iterable[str],
+        lying: Iterable[str],
+        alerts: int,
+        silent: int,
+        addressees: Iterable[str],
+    ) -> Json:
         """What an answer says of these provinces, and of the incidents that lie there."""
         there, named = set(provinces), list(lying)
+        owed = sum((self.owed.get(one, Counter()) for one in addressees), Counter[str]())
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for incident in named:
             for place in there.intersection(self.incidents[incident]["provinces"]):
@@ -74,20 +95,26 @@ class Nation:
             "provinces": len(there),
             "incidents": {"open": len(named), "by_severity": dict(severities)},
             "figures": {name: _written(name, value) for name, value in sums.items()},
+            "silent_centres": silent,
             "active_alerts": alerts,
+            "directives": {name: owed[name] for name in OWED},
         }
 
     def sums(self, provinces: Iterable[str]) -> Json:
         """These provinces together; what lies in two of them counts once."""
         there = set(provinces)
         lying = [name for name, one in self.incidents.items() if there & {*one["provinces"]}]
-        return self.totals(there, lying, sum(bool(there & {*one}) for one in self.alerts))
+        alerts = sum(bool(there & {*one}) for one in self.alerts)
+        silent = sum(self.silent[place] for place in there)
+        return self.totals(there, lying, alerts, silent, there)
 
     def elsewhere(self, provinces: Iterable[str]) -> Json:
         """What lies in none of them."""
         there = set(provinces)
         lying = [name for name, one in self.incidents.items() if not there & {*one["provinces"]}]
-        return self.totals((), lying, sum(not there & {*one} for one in self.alerts))
+        alerts = sum(not there & {*one} for one in self.alerts)
+        silent = sum(count for place, count in self.silent.items() if place not in there)
+        return self.totals((), lying, alerts, silent, set(self.owed) - there)
 
     def reasons(self, incident: str) -> set[tuple[str, str, str]]:
         """In whose fields it lies and through what: dimension, target, deputy."""
@@ -111,6 +138,8 @@ class Memory:
     """Everything that was told."""
 
     precedence: list[str]
+    places: dict[str, str] = field(default_factory=dict)
+    """The province of each centre that has one."""
     told: list[Told] = field(default_factory=list)
     orders: list[tuple[int, Json]] = field(default_factory=list)
     tenures: list[Json] = field(default_factory=list)
@@ -133,7 +162,14 @@ class Memory:
             if one.told.envelope.type == "alert.issued.v1"
             and as_of < datetime.fromisoformat(one.data["expires"])
         ]
-        return Nation(self.matrix(as_of, known), incidents, self._figures(said, incidents), alerts)
+        return Nation(
+            self.matrix(as_of, known),
+            incidents,
+            self._figures(said, incidents),
+            alerts,
+            self._silent(said),
+            _owed(said, as_of),
+        )
 
     def matrix(self, as_of: datetime, known: int) -> "Matrix":
         """Who held what."""
@@ -158,6 +194,16 @@ class Memory:
                     yield Said(one, one.data)
                 elif last.envelope.type == "event.corrected.v1":
                     yield Said(one, last.data["corrected_data"])
+
+    def _silent(self, said: Iterable[Said]) -> Counter[str | None]:
+        """Of whom the last word is silence."""
+        last: dict[str, str] = {}
+        for one in sorted(said, key=lambda each: each.told.tie):
+            if one.told.envelope.type in ("centre.silent.v1", "centre.heard.v1"):
+                last[one.data["centre"]] = one.told.envelope.type
+        return Counter(
+            self.places.get(centre) for centre, word in last.items() if word == "centre.silent.v1"
+        )
 
     def _figures(
         self, said: Iterable[Said], incidents: Iterable[str]
@@ -204,6 +250,44 @@ def _open(said: Iterable[Said]) -> Iterator[tuple[str, Json]]:
             for one in stated:
                 state |= {key: one.data[key] for key in state if one.data.get(key) is not None}
             yield name, state
+
+
+def _owed(said: Iterable[Said], as_of: datetime) -> dict[str, Counter[str]]:
+    """What every addressee owes under the directives that run, each counted for each."""
+    owed: dict[str, Counter[str]] = defaultdict(Counter)
+    drafts: dict[str, Json] = {}
+    standing: dict[str, dict[str, str]] = {}
+    for one in said:
+        subject, _, step = one.told.envelope.type.removesuffix(".v1").partition(".")
+        if subject != "directive":
+            continue
+        name = one.data["directive"]
+        if step == "drafted":
+            drafts[name] = one.data
+        elif step == "issued":
+            standing[name] = dict.fromkeys(drafts[name]["addressees"], "issued")
+        elif "addressee" in one.data:
+            standing[name][one.data["addressee"]] = step
+        else:
+            del standing[name]
+    for name, stands in standing.items():
+        done = "acknowledged" if drafts[name]["kind"] == "advice" else "complied"
+        for addressee, state in stands.items():
+            if state != done:
+                owed[addressee] += Counter(
+                    open=1,
+                    overdue=_is_overdue(drafts[name], state, as_of),
+                    unacknowledged=state in UNANSWERED,
+                    objected=state == "objected",
+                )
+    return owed
+
+
+def _is_overdue(draft: Json, state: str, as_of: datetime) -> bool:
+    due = [draft.get("acknowledge_by")] if state in UNANSWERED else []
+    if draft["kind"] != "advice" and state in OWES_REPORT:
+        due.append(draft.get("report_by"))
+    return any(datetime.fromisoformat(one) < as_of for one in due if one is not None)
 
 
 def _written(name: str, value: Decimal) -> Json:

@@ -23,7 +23,7 @@ from tests.api.country import (
     province,
     registered,
 )
-from tests.api.happenings import alerted, direct, happen, measured, opened, said
+from tests.api.happenings import alerted, direct, directed, happen, measured, opened, said
 from tests.api.subscribing import KEY, id_of, sent, subscribed
 from tests.database import fresh_database
 from tests.projections.network import NOON, event
@@ -150,6 +150,15 @@ async def test_what_was_so_before_is_not_looked_for_in_what_came_after(country: 
     assert late.rows <= early.rows + 20
 
 
+async def test_what_is_told_of_a_decision_costs_as_much_among_many_directives(
+    country: Country,
+) -> None:
+    few = await cost_of_news(country, "few", 10)
+    many = await cost_of_news(country, "many", 150)
+    assert many.buffers <= few.buffers * 1.2 + 20
+    assert many.rows <= few.rows + 20
+
+
 @pytest.mark.parametrize(("path", "count"), STATEMENTS.items())
 async def test_a_whole_country_costs_as_many_statements_as_a_small_one(
     large: Country, path: str, count: int
@@ -204,6 +213,17 @@ async def large(country: Country) -> Country:
     )
     await country.network.pool.execute("ANALYZE")
     return country
+
+
+async def cost_of_news(country: Country, name: str, directives: int) -> Cost:
+    """What it costs to tell Phuket of one more directive, after so many to Phang Nga."""
+    for nth in range(directives):
+        await directed(country, f"{name}-{nth}", PHANG_NGA)
+    await country.network.project()
+    page = await country.ask("/v1/directives/feed", "poc:TH-83", limit=500)
+    await directed(country, f"{name}-news")
+    await country.network.project()
+    return await cost(country, f"/v1/directives/feed?cursor={page['next']}", "poc:TH-83")
 
 
 async def grow(country: Country, events: int) -> None:

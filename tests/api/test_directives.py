@@ -328,6 +328,29 @@ async def test_a_substitute_issues_while_the_deputy_is_away_and_not_before(
     assert (detail["capacity"], detail["acting_for"], detail["issued_by"]) == ("substitute", "a", B)
 
 
+async def test_for_an_empty_post_the_substitute_goes_on_with_what_was_begun(
+    country: Country,
+) -> None:
+    running = await issued(country, "running", PHUKET)
+    id_ = await drafted(country, "vacant", PHUKET)
+    await ordered(country, "2/2567", {"act": "substitute", "deputy": "a", "substitutes": ["b"]})
+    await ordered(country, "3/2567", {"act": "end_tenure", "tenure": "a.1"})
+    assert await step(country, id_, "issue", A) == "403 not-in-office"
+    assert await step(country, id_, "issue", B) == "open"
+    assert await step(country, running, "withdraw", A, reason="x") == "403 not-issuer"
+    assert await step(country, running, "withdraw", B, reason="x") == "withdrawn"
+    await published(country)
+    detail = await country.ask(f"/v1/directives/{id_}")
+    assert (detail["capacity"], detail["acting_for"], detail["issued_by"]) == ("substitute", "a", B)
+    assert {running, id_} <= set(await seen(country, B))
+    matrix = await country.ask("/v1/oversight", dimension="area")
+    assert [
+        (one["cover"], one["deputy"]["id"], one["acting_for"])
+        for one in matrix["items"]
+        if one["target"] == PHUKET and one["deputy"]
+    ] == [("uncovered", "b", "a")]
+
+
 # Reading.
 
 

@@ -1,8 +1,9 @@
 """Orders over HTTP: issued by the PM alone, once for each key, and read as they stood."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,8 +13,16 @@ import pytest_asyncio
 from services.api.deciding import MAX_BODY_BYTES
 from services.embedded.postgres import EmbeddedPostgres
 from services.eventlog.authority import STREAM
-from services.eventlog.store import DecisionStore
-from tests.api.country import PHANG_NGA, PHUKET, Country, gives, open_country
+from services.eventlog.store import Appended, Decision, DecisionStore
+from tests.api.country import (
+    PHANG_NGA,
+    PHUKET,
+    Country,
+    gives,
+    open_country,
+    province,
+    registered,
+)
 from tests.database import Database, fresh_database
 
 type Json = Any
@@ -220,6 +229,104 @@ async def test_a_store_that_is_away_is_503(country: Country, database: Database)
         503,
         "urn:kamkap:problem:unavailable",
     )
+
+
+# What is registered meanwhile.
+
+ENDED = {"valid_to": "2024-09-15"}
+NO_PHANG_NGA = registered(
+    "province.registered.v1", province=PHANG_NGA, name_th="พังงา", name_en="Phangnga", **ENDED
+)
+NO_INTERIOR = registered("ministry.registered.v1", ministry="moi", name_th="มหาดไทย", **ENDED)
+NO_REGION = registered(
+    "region.registered.v1", region="6", name_th="เขต 6", provinces=[PHUKET], **ENDED
+)
+ELSEWHERE = province("TH-81", "กระบี่", "Krabi")
+GIVES_INTERIOR = gives("function", "moi", "a")
+
+
+class Interrupted(DecisionStore):
+    """A store in which something is committed right before an order is appended."""
+
+    before_append: Callable[[], Awaitable[object]] | None = None
+
+    async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
+        if self.before_append:
+            happens, self.before_append = self.before_append, None
+            await happens()
+        return await super().append(decision, timeout=timeout)
+
+
+@pytest_asyncio.fixture
+async def interrupted(country: Country, database: Database) -> AsyncIterator[Interrupted]:
+    """The store of the country's gateway."""
+    async with database.pool("kamkap_api", size=4) as pool:
+        store = Interrupted(pool)
+        country.app.state.resources = replace(country.gateway.resources, store=store)
+        yield store
+        await store.close()
+
+
+async def register(country: Country, stream: str, registration: Json) -> None:
+    await country.network.decide(stream, registration)
+    await country.network.project()
+
+
+@pytest.mark.parametrize(
+    ("stream", "registration", "clause", "rule"),
+    [
+        ("registry/provinces/TH-82", NO_PHANG_NGA, GIVES_A, "province-not-there"),
+        ("registry/provinces/TH-82", NO_PHANG_NGA, WHOLE_REGION, "province-not-there"),
+        ("registry/ministries/moi", NO_INTERIOR, GIVES_INTERIOR, "unit-not-there"),
+        ("registry/regions/6", NO_REGION, WHOLE_REGION, "group-not-there"),
+    ],
+    ids=["province", "province of a group", "ministry", "group"],
+)
+async def test_what_is_registered_between_the_check_and_the_append_wins(
+    country: Country,
+    interrupted: Interrupted,
+    stream: str,
+    registration: Json,
+    clause: Json,
+    rule: str,
+) -> None:
+    interrupted.before_append = partial(register, country, stream, registration)
+    response = await post(country, body(clause, **AMENDS))
+    assert (response.status_code, response.json()["rule"]) == (409, rule)
+    assert "orders/2/2567" not in await stored(country)
+
+
+async def test_a_region_that_is_cut_anew_meanwhile_is_given_as_it_is_then(
+    country: Country, interrupted: Interrupted
+) -> None:
+    smaller = registered("region.registered.v1", region="6", name_th="เขต 6", provinces=[PHUKET])
+    interrupted.before_append = partial(register, country, "registry/regions/6", smaller)
+    response = await post(country, body(WHOLE_REGION, **AMENDS))
+    assert response.status_code == 201, response.text
+    assert [one["orders"]["target"] for one in response.json()["clauses"]] == [PHUKET]
+
+
+async def test_what_the_order_does_not_name_is_registered_beside_it(
+    country: Country, interrupted: Interrupted
+) -> None:
+    # Not in the read models: an order that looked at it would have to wait, and be refused.
+    country.wait_at_most(seconds=0)
+    country.app.state.resources = replace(country.app.state.resources, store=interrupted)
+    decide = country.network.decide
+    interrupted.before_append = partial(decide, "registry/provinces/TH-81", ELSEWHERE)
+    assert (await post(country, body(GIVES_A, **AMENDS))).status_code == 201
+
+
+async def test_an_order_is_judged_by_what_was_registered_before_or_not_at_all(
+    country: Country,
+) -> None:
+    await country.network.decide("registry/provinces/TH-82", NO_PHANG_NGA)
+    country.wait_at_most(seconds=0)
+    behind = await post(country, body(GIVES_A, **AMENDS))
+    assert (behind.status_code, behind.json()["type"]) == (503, "urn:kamkap:problem:not-yet")
+    await country.network.project()
+    refused = await post(country, body(GIVES_A, **AMENDS))
+    assert (refused.status_code, refused.json()["rule"]) == (409, "province-not-there")
 
 
 # Reading.

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 from schemas.slots import slot_of
 from services.eventlog.position import Position
-from tests.api.country import PHANG_NGA, PHUKET, REGISTRAR, Country, Json
+from tests.api.country import (
+    DISASTERS,
+    PHANG_NGA,
+    PHUKET,
+    REGISTRAR,
+    Country,
+    Json,
+    centre,
+)
 from tests.api.happenings import alerted, measured, opened, said, silent
 from tests.projections.network import NOON, event
 
@@ -45,17 +53,43 @@ async def test_a_decision_is_an_event_too(country: Country) -> None:
 
 async def test_a_sealed_event_is_hidden_from_every_reader(country: Country) -> None:
     await country.tell(opened("flood", PHUKET), said(dead=1, id="one"))
-    seal = {
-        "sealed_source": PHUKET_CENTRE,
-        "sealed_id": "one",
-        "reason": "names a person",
-        "ordered_by": "the committee",
-    }
-    await country.network.decide("seals", event("event.sealed.v1", seal, source=REGISTRAR))
-    await country.network.project()
+    await seal(country, PHUKET_CENTRE, "one")
     found = await country.get("/v1/events", source=PHUKET_CENTRE, id="one")
     assert found.status_code == 404
     assert (await country.ask(f"/v1/provinces/{PHUKET}/situation"))["totals"] == {}
+
+
+async def test_an_incident_whose_closing_is_sealed_is_open_again(country: Country) -> None:
+    closing = {"incident": "flood", "reason": "named a person"}
+    over = event("incident.closed.v1", closing, source=DISASTERS, id="over", minutes=5)
+    await country.tell(opened("flood", PHUKET), over)
+    assert (await country.ask("/v1/incidents"))["items"] == []
+    await seal(country, DISASTERS, "over")
+    (flood,) = (await country.ask("/v1/incidents"))["items"]
+    assert flood["state"] == "open"
+
+
+async def test_a_sealed_registration_is_forgotten_by_who_had_read_it(country: Country) -> None:
+    entry = centre("press:lanta", "other", province=PHUKET)
+    await country.network.decide("registry/lanta", entry)
+    await country.network.project()
+    assert (await country.get("/v1/centres/press:lanta")).status_code == 200
+    await seal(country, entry[0].source, entry[0].id)
+    assert (await country.get("/v1/centres/press:lanta")).status_code == 404
+
+
+async def seal(country: Country, source: str, id_: str) -> None:
+    """The event is sealed, and the read models know it."""
+    sealed = {
+        "sealed_source": source,
+        "sealed_id": id_,
+        "reason": "names a person",
+        "ordered_by": "the committee",
+    }
+    await country.network.decide(
+        "seals", event("event.sealed.v1", sealed, source=REGISTRAR, minutes=9)
+    )
+    await country.network.project()
 
 
 async def test_an_event_was_not_there_before_its_time_nor_before_it_was_known(

@@ -1,9 +1,11 @@
 """One attempt against real sockets: what each way of answering comes to, and where none leads."""
 
 import asyncio
+import gzip
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from tempfile import NamedTemporaryFile
@@ -23,16 +25,19 @@ type Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 @asynccontextmanager
-async def receiver(talk: Talk, secure: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A receiver on loopback that reads one request, then talks; its port."""
+async def receiver(
+    talk: Talk, secure: ssl.SSLContext | None = None, *, heads: list[bytes] | None = None
+) -> AsyncIterator[int]:
+    """A receiver on loopback that reads the head of one request, then talks; its port."""
     talks: list[asyncio.Task[None]] = []
+    heads = [] if heads is None else heads
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         talks.append(task)
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
             await talk(reader, writer)
         finally:
             writer.close()
@@ -52,6 +57,19 @@ def saying(content: bytes) -> Talk:
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(content)
         await writer.drain()
+
+    return talk
+
+
+def repeating(beginning: bytes, again: bytes) -> Talk:
+    """What has no end, as fast as it is taken."""
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(beginning)
+        with suppress(ConnectionError):
+            while True:
+                writer.write(again)
+                await writer.drain()
 
     return talk
 
@@ -90,6 +108,16 @@ async def posted(talk: Talk, *, seconds: float = 15) -> Answer:
         (b"HTTP/1.1 503 Later\r\nRetry-After: 120\r\ncontent-length: 0\r\n\r\n",
          Answer(503, "", "120")),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", Answer(200, "ok")),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nzz", Answer(200, "ok")),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nnot that", Answer(200, "not that")),
+        (b"HTTP/1.1 204 OK\r\ncontent-length: 2\r\n\r\nok", Answer(204, "")),
+        (b"HTTP/1.1 204 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", Answer(204, "")),
+        (b"HTTP/1.1 410 No\r\ncontent-length: 2\r\n\r\ngone", Answer(410, "go")),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Answer(200, "ok")),
+        (b"HTTP/1.1 101 Upgrade\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nok", Answer(101, "")),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", Answer(None, "the answer is not HTTP")),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", Answer(None, "the answer is not HTTP")),
+        (b"HTTP/1.1 two hundred\r\n\r\n", Answer(None, "the answer is not HTTP")),
         (b"SSH-2.0-OpenSSH\r\n", Answer(None, "the answer is not HTTP")),
         (b"\x16\x03\x01\x02\x00\x01", Answer(None, "the answer is not HTTP")),
         (b"", Answer(None, "the answer is not HTTP")),
@@ -105,6 +133,37 @@ async def test_no_answer_is_waited_for_so_long_and_no_longer() -> None:
 
 async def test_the_status_counts_though_the_body_never_ends() -> None:
     assert await posted(dripping) == Answer(200, "slow")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "again"),
+    [
+        (b"", b"x" * 1_000),
+        (b"HTTP/1.1 200 ", b"x" * 1_000),
+        (b"HTTP/1.1 200 OK\r\nx: ", b"x" * 1_000),
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 200),
+    ],
+)
+async def test_a_head_without_end_is_not_http(beginning: bytes, again: bytes) -> None:
+    answer = await posted(repeating(beginning, again))
+    assert answer == Answer(None, "the answer is not HTTP")
+
+
+async def test_what_is_said_before_an_answer_is_none_however_much_it_is() -> None:
+    talk = repeating(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50)
+    assert await posted(talk, seconds=0.3) == Answer(None, "no answer in time")
+
+
+async def test_chunks_without_end_are_read_as_far_as_they_are_shown() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    answer = await posted(repeating(chunked, b"1\r\nx\r\n" * 200))
+    assert answer == Answer(200, "x" * 200)
+
+
+async def test_a_body_is_shown_as_it_came() -> None:
+    packed = gzip.compress(b"fine" * 10_000, mtime=0)
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n"
+    assert await posted(saying(head.encode() + packed)) == Answer(200, one_line(packed))
 
 
 async def test_no_more_of_a_body_is_read_than_is_shown() -> None:
@@ -150,6 +209,37 @@ async def test_a_name_that_leads_inside_is_not_called(addresses: list[str]) -> N
     assert not called.is_set()
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::127.0.0.1]",
+     "10.0.0.1", "169.254.169.254", "[::]", "[fe80::1]", "0x7f.1"],
+)  # fmt: skip
+async def test_an_address_that_leads_inside_is_not_called(host: str) -> None:
+    heads: list[bytes] = []
+    async with receiver(saying(OK), heads=heads) as port:
+        answer = await Caller().post(f"http://{host}:{port}/", {}, b"{}")
+    assert answer == Answer(None, "the name leads to an address that is not public")
+    assert heads == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.1", "2130706433", "017700000001", "0177.0.0.1", "0", "[::g]"]
+)
+async def test_an_address_in_another_spelling_is_not_called(host: str) -> None:
+    heads: list[bytes] = []
+    async with receiver(saying(OK), heads=heads) as port:
+        answer = await Caller(loopback=True).post(f"http://{host}:{port}/", {}, b"{}")
+    assert answer.status is None
+    assert heads == []
+
+
+async def test_of_several_addresses_the_next_is_called_where_one_does_not_answer() -> None:
+    caller = Caller(loopback=True, resolve=leading_to("127.0.0.2", "::1", "127.0.0.1"))
+    async with receiver(saying(OK)) as port:
+        answer = await caller.post(f"http://hooks.example:{port}/", {}, b"{}")
+    assert answer == Answer(200, "ok")
+
+
 async def test_a_name_without_an_address_is_no_connection() -> None:
     caller = Caller(resolve=leading_to())
     assert await caller.post("https://hooks.example/", {}, b"") == Answer(None, "no connection")
@@ -179,6 +269,41 @@ async def test_a_name_that_changes_between_two_looks_is_looked_up_once_for_each_
     assert looks == ["hooks.example", "hooks.example"]
 
 
+async def test_a_request_says_what_it_must_and_no_more() -> None:
+    """Also the second to who set a cookie and kept the connection open for it."""
+    heads: list[bytes] = []
+    kept = b"HTTP/1.1 204 OK\r\nset-cookie: a=b\r\nconnection: keep-alive\r\n\r\n"
+    caller = Caller(loopback=True)
+    async with receiver(saying(kept), heads=heads) as port:
+        url = f"http://127.0.0.1:{port}/Hook%2f%7E?a=%20+;b#c"
+        for _ in range(2):
+            assert (await caller.post(url, {"webhook-id": "e1"}, b"{}")).status == 204
+    assert [head.decode().lower().split("\r\n")[0] for head in heads] == [
+        "post /hook%2f%7e?a=%20+;b http/1.1"
+    ] * 2
+    assert [sorted(head.decode().lower().split("\r\n")[1:-2]) for head in heads] == [
+        [
+            "accept-encoding: identity",
+            "connection: close",
+            "content-length: 2",
+            f"host: 127.0.0.1:{port}",
+            "user-agent: kamkap-webhooks/1",
+            "webhook-id: e1",
+        ]
+    ] * 2
+
+
+@pytest.mark.parametrize("value", ["e1\r\nx: y", "e1\ny", "e1\x00"])
+async def test_nothing_breaks_out_of_a_line_of_the_request(value: str) -> None:
+    heads: list[bytes] = []
+    async with receiver(saying(OK), heads=heads) as port:
+        caller = Caller(loopback=True)
+        answer = await caller.post(f"http://127.0.0.1:{port}/", {"webhook-id": value}, b"{}")
+        await caller.post(f"http://127.0.0.1:{port}/ HTTP/1.1\r\nx: y\r\n", {}, b"{}")
+    assert answer == Answer(None, "it cannot be called")
+    assert not any(line.startswith(b"x:") for head in heads for line in head.split(b"\r\n"))
+
+
 async def test_environment_proxies_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -197,6 +322,33 @@ async def test_the_certificate_is_checked_against_the_name_of_the_url() -> None:
     assert right.status == 200
     assert named == ["hooks.example", "other.example"]
     assert wrong == Answer(None, "no connection")
+
+
+async def test_a_connection_ends_with_the_answer_though_the_other_side_holds_it() -> None:
+    """Nobody waits for a goodbye in TLS."""
+    server, trusted = certified("hooks.example")
+    caller = Caller(loopback=True, resolve=leading_to("127.0.0.1"), trusted=trusted)
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+        async with asyncio.TaskGroup() as both:
+            both.create_task(asyncio.to_thread(hold, place, server))
+            answer = await caller.post(f"https://hooks.example:{port}/", {}, b"{}")
+    assert answer == Answer(200, "ok")
+
+
+def hold(place: socket.socket, secure: ssl.SSLContext) -> None:
+    """Answers one request, and then says nothing for as long as the connection lasts.
+
+    Raises:
+        TimeoutError: that was too long.
+    """
+    with secure.wrap_socket(place.accept()[0], server_side=True) as one:
+        one.recv(1_000)
+        one.sendall(OK)
+        with suppress(ConnectionError), socket.socket(fileno=one.detach()) as bare:
+            bare.settimeout(10)
+            while bare.recv(1_000):
+                pass
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,29 @@ def test_of_the_substitutes_the_first_who_is_present_acts() -> None:
     assert ask(with_orders(away("a", "b")), deputy("c")).acting_for == "a"
 
 
+def test_the_substitute_for_an_empty_post_acts_by_the_orders_of_who_left_it() -> None:
+    tenures = (tenure("a", until=date(2024, 11, 1)), *map(tenure, "bcd"))
+    left = chain(*AREA.orders, tenures=tenures)
+    later = BEGIN + timedelta(days=60)
+    found = ask(left, deputy("b"), at=later)
+    assert (found.capacity, found.acting_for) == ("substitute", "a")
+    assert found.bases == (Basis(Citation("1/2567", 1), "area", PHUKET, "area"),)
+    with pytest.raises(EarlierSubstitute):
+        ask(left, deputy("c"), at=later)
+    with pytest.raises(NotInOffice):
+        ask(left, deputy("a"), at=later)
+
+
+@pytest.mark.parametrize("said_so", [False, True])
+def test_nobody_spends_on_the_ledger_of_an_empty_post(*, said_so: bool) -> None:
+    tenures = (tenure("a", until=date(2024, 11, 1)), *map(tenure, "bcd"))
+    given_money = [order("2/2567", FundPower(deputy="a"))] if said_so else []
+    left = chain(*AREA.orders, *given_money, tenures=tenures)
+    with pytest.raises(FundPowerNotGiven):
+        ask(left, deputy("b"), Act.APPROVE_MONEY, at=BEGIN + timedelta(days=60))
+    assert ask(with_orders(away("a")), deputy("b"), Act.APPROVE_MONEY).acting_for == "a"
+
+
 def test_who_is_away_does_not_act() -> None:
     with pytest.raises(DeputyAway):
         ask(with_orders(away("a")), deputy("a"))

@@ -1,13 +1,15 @@
 """What makes an order of the Prime Minister, and each refusal by the name of its rule."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import decode
+from schemas.events import EventModel, decode
 from schemas.events.order import (
     Absence,
     ActingPrimeMinister,
@@ -40,8 +42,8 @@ from services.domain import naming, orders, standing
 from services.domain.chain import Chain, evolve
 from services.domain.matrix import matrix_at
 from services.domain.naming import GroupGiven
-from services.domain.orders import Contradiction, Draft, contradictions, issue
-from services.domain.registry import Entry, registry_of
+from services.domain.orders import Contradiction, Draft, contradictions, issue, judged_by
+from services.domain.registry import Entry, Registry, registry_of, stream, subject_of
 from services.domain.rejected import Rejected
 from services.domain.validity import Validity, boundaries
 
@@ -507,3 +509,62 @@ def test_after_any_history_one_power_has_one_holder(history: list[Draft]) -> Non
                 if not superseded(order, (other for _, other in named))
             ]
             assert len(set(last)) <= 1, (at, key, named)
+
+
+# What an order is judged by.
+
+
+@dataclass(frozen=True)
+class Noting(Registry):
+    """A registry that notes what it is asked about."""
+
+    asked: set[str] = field(default_factory=set)
+
+    def at[Model: EventModel](self, model: type[Model], entry: str, day: date) -> Model | None:
+        self.asked.add(stream(subject_of(model.type), entry))
+        return super().at(model, entry, day)
+
+
+JUDGED = (
+    gives("a", PHANG_NGA),
+    gives("a", "TH-99"),
+    gives("a", "moi", "oversee", except_targets=["moi.ddpm"]),
+    gives("nobody", "moi.ddpm", "command"),
+    Assignment(dimension="agenda", target="drugs", deputy="a", power="oversee"),
+    GroupGiven("region", "6", "b", (KRABI,)),
+    GroupGiven("cluster", "andaman", "a"),
+    GroupGiven("region", "99", "a"),
+    entrusts("a", PHUKET),
+    reserves(deputy="a"),
+    Reservation(dimension="function", target="moi"),
+    Reservation(subject="incidents/flood"),
+    Release(order="1/2567"),
+    Substitutes(deputy="a", substitutes=["b", "c"]),
+    Absence(deputy="a"),
+    FundPower(deputy="d"),
+    ActingPrimeMinister(deputy="b"),
+    appoints("z", "z.1"),
+    TenureEnd(tenure="a.1"),
+    PartRevoked(order="1/2567", dimension="area", target=PHUKET),
+    CabinetEnd(),
+)
+
+
+@given(st.lists(st.sampled_from(JUDGED), max_size=4))
+def test_whatever_the_registry_is_asked_about_must_hold_still(
+    clauses: list[Clause | GroupGiven],
+) -> None:
+    noting = Noting(REGISTRY.versions)
+    wanted = draft("2/2567", *clauses, amends=("1/2567",))
+    with suppress(Rejected):
+        issue(HELD, wanted, registry=noting, now=NOW)
+    assert noting.asked <= judged_by(wanted, REGISTRY)
+
+
+def test_an_order_is_judged_by_every_province_of_the_group_it_gives() -> None:
+    given_whole = draft("2/2567", GroupGiven("region", "6", "b", (KRABI,)))
+    assert judged_by(given_whole, REGISTRY) == {
+        "registry/regions/6",
+        "registry/deputies/b",
+        *(f"registry/provinces/{code}" for code in (PHUKET, PHANG_NGA, KRABI)),
+    }

@@ -1,7 +1,7 @@
 """What each kind of identity may see; who is not named here sees nothing."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ from services.domain.matrix import matrix_at
 from services.domain.registry import Entry, registry_of
 from services.domain.scope import NOTHING, Resource, Scope, may_retry, scope_of
 from services.identity.identity import HOLDERS, OFFICES, Identity
-from tests.domain.prime_minister import HOUR, NEARLY, away, function, gives, order, ring
+from tests.domain.prime_minister import HOUR, NEARLY, away, function, gives, order, ring, tenure
 
 DAY = datetime(2024, 9, 30, 17, tzinfo=UTC)
 """The first moment of October in Bangkok."""
@@ -232,3 +232,13 @@ def test_an_identity_no_rule_names_sees_nothing() -> None:
 @pytest.mark.parametrize("identity", EVERYBODY)
 def test_only_an_operator_has_things_tried_again(identity: str) -> None:
     assert may_retry(Identity.parse(identity)) == (identity == "operator")
+
+
+def test_who_acts_for_an_empty_post_sees_what_its_holder_saw_who_sees_it_no_more() -> None:
+    left = Chain(CHAIN.orders, (tenure("a", "2024-01-01", "2024-10-05"),))
+    matrix = matrix_at(left, DAY + timedelta(days=5))
+    substitute, before = (
+        scope_of(Identity.parse(one), matrix, REGISTRY) for one in ("deputy:b", "deputy:a")
+    )
+    assert seen_by(substitute) == OF_A_AND_B
+    assert seen_by(before) == Seen(OVERVIEWS, deputies=of("a"), matters=of("a"))

@@ -16,6 +16,7 @@ from services.domain.substitution import (
     acting_for,
     acting_prime_minister,
     entrusted,
+    exercised,
     is_present,
     reservations,
 )
@@ -27,6 +28,8 @@ from tests.domain.prime_minister import (
     area,
     at,
     away,
+    function,
+    gives,
     order,
     ring,
 )
@@ -138,3 +141,62 @@ def test_a_reservation_rests_from_its_order_to_its_release_for_good() -> None:
 def test_a_later_complete_order_leaves_what_an_order_reserved() -> None:
     first = order("1/2567", BEGIN, Reservation(subject="directives/1"), complete=["area"])
     assert len(reservations(at(BEGIN + HOUR, first, area("2/2567", BEGIN + HOUR)))) == 1
+
+
+# An empty post.
+
+APPOINTED = order("1/2566", BEGIN, *map(appointed, "abc"))
+GIVEN = order("2/2566", BEGIN, gives("TH-83", "a"), function("moi", "a", "oversee+command"))
+LEAVES = order("3/2567", BEGIN + HOUR, TenureEnd(tenure="a.1"))
+EMPTY = (APPOINTED, RING, GIVEN, LEAVES)
+
+
+def acted_on(matrix: Matrix, deputy: str) -> list[str]:
+    return sorted(one.given.target for one in exercised(matrix, deputy))
+
+
+def test_for_an_empty_post_the_substitute_acts_on_what_was_held_until_it_was_empty() -> None:
+    before, after = (at(moment, *EMPTY) for moment in (BEGIN + HOUR - NEARLY, BEGIN + HOUR))
+    assert [acted_on(before, one) for one in "abc"] == [["TH-83", "moi"], [], []]
+    assert [acted_on(after, one) for one in "abc"] == [[], ["TH-83", "moi"], []]
+
+
+def test_nobody_holds_what_a_substitute_acts_on_for_an_empty_post() -> None:
+    matrix = at(BEGIN + HOUR, *EMPTY)
+    assert matrix.cell("area", "TH-83").cover == "uncovered"
+    assert [matrix.held_by(one) for one in "abc"] == [[], [], []]
+
+
+def test_a_new_order_takes_from_the_substitute_what_it_gives_to_another() -> None:
+    given = order("4/2567", BEGIN + 2 * HOUR, gives("TH-83", "c"), function("moi", "c", "command"))
+    matrix = at(BEGIN + 2 * HOUR, *EMPTY, given)
+    assert acted_on(matrix, "c") == ["TH-83", "moi"]
+    assert [(one.given.target, one.power) for one in exercised(matrix, "b")] == [("moi", "oversee")]
+
+
+@pytest.mark.parametrize("ends", ["order", "cabinet", "complete"])
+def test_what_ends_ends_for_the_substitute_of_an_empty_post_too(ends: str) -> None:
+    ending = {
+        "order": order("4/2567", BEGIN + 2 * HOUR, revokes=["2/2566"]),
+        "cabinet": order("4/2567", BEGIN + 2 * HOUR, CabinetEnd()),
+        "complete": order("4/2567", BEGIN + 2 * HOUR, complete=["area", "function"]),
+    }[ends]
+    assert acted_on(at(BEGIN + 2 * HOUR, *EMPTY, ending), "b") == []
+
+
+def test_who_comes_back_ends_the_substitution_and_holds_nothing_without_a_new_order() -> None:
+    back = order("4/2567", BEGIN + 2 * HOUR, appointed("a", "a.2"))
+    matrix = at(BEGIN + 2 * HOUR, *EMPTY, back)
+    assert [acted_on(matrix, one) for one in "ab"] == [[], []]
+    again = order("5/2567", BEGIN + 3 * HOUR, TenureEnd(tenure="a.2"))
+    assert acted_on(at(BEGIN + 3 * HOUR, *EMPTY, back, again), "b") == []
+
+
+def test_what_was_given_to_an_empty_post_was_never_held() -> None:
+    late = order("4/2567", BEGIN + 2 * HOUR, gives("TH-82", "a"))
+    assert acted_on(at(BEGIN + 2 * HOUR, *EMPTY, late), "b") == ["TH-83", "moi"]
+
+
+def test_bangkok_is_outside_the_scheme_for_a_substitute_too() -> None:
+    capital = order("2/2566", BEGIN, gives("TH-10", "a"))
+    assert acted_on(at(BEGIN + HOUR, APPOINTED, RING, capital, LEAVES), "b") == []

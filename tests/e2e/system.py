@@ -49,6 +49,8 @@ class System:
     operator: Network
     registry: RegistryReader
     """The door's: current when `decide` and `take_over` return."""
+    parts: Parts
+    """What it is made of: a test may open one of them a second time."""
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, identity: str) -> str:
@@ -144,13 +146,13 @@ async def open_system(database: Database, home: Path, *, log_url: str) -> AsyncI
         address = f"http://127.0.0.1:{place.getsockname()[1]}"
         client = httpx.AsyncClient(base_url=address, timeout=60)
         await resources.enter_async_context(client)
-        async with _running(works):
+        async with running(works):
             await open_network(network.store, now=datetime.now(UTC))
-            yield System(address, Issuer.open(own), client, network, door.registry)
+            yield System(address, Issuer.open(own), client, network, door.registry, parts)
 
 
 @asynccontextmanager
-async def _running(works: Mapping[str, Work]) -> AsyncIterator[None]:
+async def running(works: Mapping[str, Work]) -> AsyncIterator[None]:
     """The works run meanwhile; one that fails fails the test."""
     tasks = [asyncio.create_task(work(), name=name) for name, work in works.items()]
     try:

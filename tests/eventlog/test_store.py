@@ -15,6 +15,7 @@ from services.eventlog.store import (
     Decision,
     DecisionStore,
     Guard,
+    Head,
     NewEvent,
     StoredEvent,
     StoreUnavailable,
@@ -62,6 +63,13 @@ async def test_a_decision_is_read_back_as_it_was_stored(store: DecisionStore) ->
     assert await store.read(1, limit=1) == [StoredEvent(1, "a/1", 2, envelope("y"), b'{"id": "y"}')]
     assert (await store.version("a/1"), await store.version("a/9")) == (2, 0)
     assert await store.next_position() == 3
+
+
+async def test_the_head_of_a_stream_is_its_last_event(store: DecisionStore) -> None:
+    await store.append(decision("a/1", 0, "x", "y"))
+    await store.append(decision("a/2", 0, "z"))
+    await store.append(decision("a/1", 2, "w"))
+    assert await store.heads(["a/1", "a/2", "a/9"]) == {"a/1": Head(3, 3), "a/2": Head(1, 2)}
 
 
 async def test_another_version_than_expected_is_a_conflict(store: DecisionStore) -> None:
