@@ -19,9 +19,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
     async with network_of(servers) as network:
         door = await network.start("services.ingest")
         gateway = await network.start("services.api")
-        for module in ("services.projections", "services.relay"):
-            await network.start(module)
-        await network.caught_up(seconds=30)
+        await network.project_live()
         identities = [*country.CENTRES, *(f"deputy:{deputy}" for deputy in country.DEPUTIES)]
         tokens = {identity: network.token(identity) for identity in identities}
 

@@ -22,9 +22,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
     """Issues a second as fast as they are answered, then the latency at a rate."""
     async with network_of(servers) as network:
         gateway = await network.start("services.api")
-        for module in ("services.projections", "services.relay"):
-            await network.start(module)
-        await network.caught_up(seconds=30)
+        await network.project_live()
         await _issue(network, gateway.port, "warm", RATE)
         fast = await _issue(network, gateway.port, "fast", RATE * size.open_seconds)
         rate = len(fast.latencies_ms) / fast.seconds

@@ -179,6 +179,12 @@ class Network:
             await worker.step(wait=0.5)
         await worker.close()
 
+    async def project_live(self) -> None:
+        """Projections and the relay are at work, and have what there is already."""
+        for module in ("services.projections", "services.relay"):
+            await self.start(module)
+        await self.caught_up(seconds=60)
+
     async def caught_up(self, *, seconds: float) -> None:
         """Every event is in the read models."""
         total = sum(await self.log.ends(STATUS_TOPIC))

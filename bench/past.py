@@ -35,9 +35,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
         await grow(network.pool, before=0, events=size.past)
         gateway = await network.start("services.api")
         door = await network.start("services.ingest")
-        for module in ("services.projections", "services.relay"):
-            await network.start(module)
-        await network.caught_up(seconds=60)
+        await network.project_live()
         plan = Plan(gateway.port, 0, 0, "", {}, reads=_questions(network, begin))
         read, sent = await beside_ingest(network, size, plan, door.port)
     for percent in (50, 99):

@@ -39,9 +39,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
         await grow(network.pool, before=0, events=size.history)
         gateway = await network.start("services.api")
         door = await network.start("services.ingest")
-        for module in ("services.projections", "services.relay"):
-            await network.start(module)
-        await network.caught_up(seconds=30)
+        await network.project_live()
         yield await _latency(network, size, gateway.port, door.port)
 
 

@@ -70,8 +70,7 @@ async def rows(servers: Servers, size: Size) -> AsyncIterator[Row]:
     """Milliseconds from the commit to each listener, and seconds until all have resumed."""
     async with network_of(servers) as network:
         gateway = await network.start("services.api")
-        for module in ("services.projections", "services.relay"):
-            await network.start(module)
+        await network.project_live()
         provinces = country.PROVINCES[1 : SCOPES + 1]
         directives = [
             (f"bench-{nth}", provinces[nth % SCOPES]) for nth in range(2 * RATE * size.open_seconds)

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.eventlog.connection import open_until_left
+from services.eventlog.connection import leave_as_it_is, open_until_left
 from services.readmodels.confidential import NAME_READER
 from services.readmodels.statements import fetch
 
@@ -51,7 +51,7 @@ async def readers_of(dsn: str, *, size: int = CONNECTIONS) -> AsyncIterator[Pool
         min_size=0,
         max_size=size,
         record_class=Row,
-        reset=_leave_as_it_is,
+        reset=leave_as_it_is,
         statement_cache_size=_STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
         server_settings=_SETTINGS,
@@ -84,7 +84,3 @@ async def transaction_for(pool: Pool, reader: str) -> AsyncIterator[Connection]:
     async with pool.acquire(timeout=_STATEMENT_SECONDS) as connection, connection.transaction():
         await fetch(connection, f"SELECT {NAME_READER}", {"reader": reader})
         yield connection
-
-
-async def _leave_as_it_is(_connection: "asyncpg.Connection[Row]") -> None:
-    """Nothing to undo: a reader changes neither data nor settings, and holds no lock."""

@@ -30,7 +30,7 @@ type Cell = tuple[str, str]
 _MONEY = FIGURES.index("damage_baht")
 _WHOLE = -1
 
-# What a source last said of each figure, and its last report as a whole, with figure's number -1.
+# What a source last said of each figure by its number, and its last report as a whole.
 _SAID = """
 SELECT s.place, s.incident, s.source, said.*
 FROM situations.series s CROSS JOIN LATERAL ({report} UNION ALL {figures}) said
@@ -39,7 +39,7 @@ ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC,
          said.sequence DESC NULLS LAST, said.id DESC
 """
 _REPORT = """
-(SELECT -1 AS nth, r.time, r.sequence, r.id, NULL::numeric AS value, r.stated_by,
+(SELECT {whole} AS nth, r.time, r.sequence, r.id, NULL::numeric AS value, r.stated_by,
         r.slot, r.position, r.root_slot, r.root_position, r.district, r.severity, r.needs, r.note
  FROM situations.reports r
  WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
@@ -120,12 +120,13 @@ async def read_said(
     """What every source last said in each place and incident: of every figure, with `depth` 2 also
     before that; and its last report."""
     counts = question.moment.counts("r")
+    report = _REPORT.format(whole=_WHOLE, counts=counts)
     figures = (
         _FIGURE.format(nth=nth, states=states("r.", nth), counts=counts)
         for nth in range(len(FIGURES))
     )
     rows = await question.rows(
-        _SAID.format(report=_REPORT.format(counts=counts), figures=" UNION ALL ".join(figures)),
+        _SAID.format(report=report, figures=" UNION ALL ".join(figures)),
         places=list(places),
         incidents=list(incidents),
         depth=depth,

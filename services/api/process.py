@@ -15,7 +15,7 @@ from services.operation.serving import listen, serve
 from services.operation.settings import Settings
 from services.operation.starting import begun, epoch_of
 
-WRITING_CONNECTIONS = 4
+WRITING_CONNECTIONS = 12
 """For decisions, one of them kept, and for single events where the log's home is the database."""
 
 

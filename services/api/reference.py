@@ -19,7 +19,7 @@ from services.api.database import Connection
 from services.domain.chain import Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of, registry_of
-from services.domain.validity import Validity, boundaries
+from services.domain.validity import Validity
 from services.readmodels.confidential import NAME_READER
 from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
@@ -107,7 +107,7 @@ class Reference:
         """What is remembered of the moment: between two days on which a registration begins or
         ends, and two moments at which an order or tenure does, everything stays as it is."""
         days = bisect_right(self._days, day_of(moment))
-        key = days, bisect_right(self._boundaries, moment)
+        key = days, bisect_right(self._validity.boundaries, moment)
         if (found := self._there.get(key)) is None:
             found = self._there[key] = There(Matrix(self._validity, moment), self.registry)
             if len(self._there) > _MOMENTS:
@@ -119,10 +119,6 @@ class Reference:
         versions = chain.from_iterable(self.registry.versions.values())
         days = {day for one in versions for day in (one.valid_from, one.valid_to)}
         return sorted(day for day in days if day is not None)
-
-    @cached_property
-    def _boundaries(self) -> list[datetime]:
-        return boundaries(self.chain)
 
     @cached_property
     def _validity(self) -> Validity:

@@ -1,6 +1,5 @@
 """Who sees what now: the authority of subscribers, judged anew whenever anything changes it."""
 
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,6 @@ import msgspec
 
 from services.domain.issuing import Circumstances
 from services.domain.readership import Readership
-from services.domain.registry import Registry, day_of
 from services.eventlog.authority import OrdersReader
 from services.eventlog.store import DecisionStore
 from services.identity.identity import Identity
@@ -45,7 +43,7 @@ class AudienceReader:
         self._registry = RegistryReader(pool)
         self._orders = OrdersReader(store)
         self._clock = clock
-        self._read: tuple[tuple[object, ...], Registry, Audiences] | None = None
+        self._audiences: Audiences | None = None
 
     async def read(self) -> Audiences:
         """The authority of the moment.
@@ -54,14 +52,11 @@ class AudienceReader:
             StoreUnavailable, or what asyncpg raises: the database is away.
         """
         await self._registry.refresh()
-        orders, now = await self._orders.read(), self._clock()
-        registry = self._registry.registry
-        step = (orders.version, bisect_right(orders.boundaries, now), day_of(now))
-        read = self._read
-        if read is None or read[0] != step or read[1] is not registry:
-            circumstances = Circumstances(orders.matrix(now), registry)
-            read = self._read = step, registry, Audiences(circumstances)
-        return read[2]
+        matrix = (await self._orders.read()).matrix(self._clock())
+        registry, kept = self._registry.registry, self._audiences
+        if kept is None or kept.now.matrix is not matrix or kept.now.registry is not registry:
+            kept = self._audiences = Audiences(Circumstances(matrix, registry))
+        return kept
 
 
 def stamp(reads: Readership) -> bytes:

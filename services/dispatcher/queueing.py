@@ -36,10 +36,11 @@ _PLANNED = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
        set_config('enable_seqscan', 'off', true)
 """
+# Who is told the same stands together, so that it is looked up once.
 _BEHIND = """
 SELECT id, owner, realm, filter::text AS filter, cursor FROM outward.subscriptions
-WHERE disabled_at IS NULL AND cursor < $1 ORDER BY cursor, id LIMIT $2
-FOR UPDATE SKIP LOCKED
+WHERE disabled_at IS NULL AND cursor < $1
+ORDER BY cursor, owner, realm, filter::text, id LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 # What waits already stays as it is; what was settled is told again because of a replay.
 _QUEUE = """

@@ -193,7 +193,7 @@ class Registry:
 
     def centres(self) -> tuple[CentreId, ...]:
         """Every centre that ever was, by id."""
-        return tuple(sorted(CentreId(entry) for kind, entry in self.versions if kind == "centre"))
+        return tuple(map(CentreId, self._ids.get("centre", ())))
 
     def signing(self, centre: str) -> Keys:
         """How this centre signs: its keys of all times, and whether it has to."""
@@ -232,30 +232,24 @@ def subject_of(type_: str) -> str:
 def entry_of(event: EventModel) -> str | None:
     """The id of the thing that a registration is about, or None when it is none."""
     match event:
-        case ProvinceRegistered(province=entry):
-            return entry
-        case ClusterRegistered(cluster=entry):
-            return entry
-        case RegionRegistered(region=entry):
-            return entry
-        case MinistryRegistered(ministry=entry):
-            return entry
-        case DepartmentRegistered(department=entry):
-            return entry
-        case CentreRegistered(centre=entry):
+        case (
+            ProvinceRegistered(province=entry)
+            | ClusterRegistered(cluster=entry)
+            | RegionRegistered(region=entry)
+            | MinistryRegistered(ministry=entry)
+            | DepartmentRegistered(department=entry)
+            | CentreRegistered(centre=entry)
+            | InspectorRegistered(inspector=entry)
+            | DeputyRegistered(deputy=entry)
+            | TenureRegistered(tenure=entry)
+            | PolicyRegistered(policy=entry)
+            | PolicyRevoked(policy=entry)
+        ):
             return entry
         case KeyRegistered(centre=centre, key_id=key):
             return f"{centre}/{key}"
         case SigningRequired(centre=centre, required_from=begin):
             return f"{centre}/{begin.astimezone(UTC).isoformat()}"
-        case InspectorRegistered(inspector=entry):
-            return entry
-        case DeputyRegistered(deputy=entry):
-            return entry
-        case TenureRegistered(tenure=entry):
-            return entry
-        case PolicyRegistered(policy=entry) | PolicyRevoked(policy=entry):
-            return entry
         case PrecedenceSet():
             return FIGURES
         case ClocksSet():

@@ -28,7 +28,7 @@ from services.domain.naming import people
 from services.domain.registry import Registry, day_of
 from services.domain.rejected import Rejected
 from services.domain.substitution import reservations
-from services.domain.validity import Ruling, Term, Validity, boundaries, rank_of
+from services.domain.validity import Ruling, Term, Validity, rank_of
 
 HOLDING_OFFICES = frozenset({"deputy_pm", "minister_pm_office"})
 """A holder is a deputy PM or a minister attached to the PM's Office (domain.md 2)."""
@@ -332,7 +332,7 @@ class _New:
 
     def _moments(self) -> list[datetime]:
         """Its first moment and every later one of its time at which anything changes."""
-        changes = boundaries(self.cleared.chain)
+        changes = self.cleared.boundaries
         begins = self.order.effective_from
         return [begins, *(at for at in changes if begins < at < self._ends)]
 

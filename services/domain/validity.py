@@ -83,22 +83,22 @@ def rank_of(order: OrderIssued) -> Rank:
     return order.effective_from, int(year), int(serial), order.number
 
 
-def boundaries(chain: Chain) -> list[datetime]:
-    """Every moment at which anything may begin or end, the earliest first; between two is peace."""
-    moments = {order.effective_from for order in chain.orders}
-    moments.update(order.effective_to for order in chain.orders if order.effective_to)
-    for tenure in chain.tenures:
-        moments.add(start_of(tenure.valid_from))
-        if tenure.valid_to:
-            moments.add(start_of(tenure.valid_to))
-    return sorted(moments)
-
-
 @dataclass(frozen=True)
 class Validity:
     """When everything in one chain rules; asked by `Matrix` for one moment."""
 
     chain: Chain
+
+    @cached_property
+    def boundaries(self) -> Sequence[datetime]:
+        """Every moment at which anything may begin or end, ascending; between two is peace."""
+        moments = {order.effective_from for order in self.chain.orders}
+        moments.update(order.effective_to for order in self.chain.orders if order.effective_to)
+        for tenure in self.chain.tenures:
+            moments.add(start_of(tenure.valid_from))
+            if tenure.valid_to:
+                moments.add(start_of(tenure.valid_to))
+        return sorted(moments)
 
     @cached_property
     def taken(self) -> Sequence[OrderIssued]:

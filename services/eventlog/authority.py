@@ -4,15 +4,17 @@ A reservation or a re-assignment that is committed between the look at the order
 a decision wins: the append fails, and the decision is judged again by what was committed.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial
 
 from schemas.events import EventModel, decode
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.matrix import Matrix
-from services.domain.validity import Validity, boundaries
+from services.domain.registry import day_of
+from services.domain.validity import Validity
 from services.eventlog.store import DecisionStore, Guard
 from services.eventlog.transact import Judged
 
@@ -34,14 +36,18 @@ class Orders:
         """Holds as long as no order and no tenure is added."""
         return Guard(STREAM, self.version)
 
-    @cached_property
-    def boundaries(self) -> list[datetime]:
-        """The moments at which anything begins or ends by them, ascending."""
-        return boundaries(self.chain)
-
     def matrix(self, at: datetime) -> Matrix:
-        """Who holds what at the moment."""
-        return Matrix(self._validity, at)
+        """Who holds what at the moment; the same object until, or from another day on, anything
+        begins or ends by the orders."""
+        step = day_of(at), bisect_right(self._validity.boundaries, at)
+        if step not in self._matrices:
+            self._matrices.clear()
+            self._matrices[step] = Matrix(self._validity, at)
+        return self._matrices[step]
+
+    @cached_property
+    def _matrices(self) -> dict[tuple[date, int], Matrix]:
+        return {}
 
     @cached_property
     def _validity(self) -> Validity:

@@ -1,7 +1,7 @@
 """A pool that ends in time, and one connection of it that is kept and replaced when it is lost.
 
-A connection that goes back to the pool is reset, which costs a round trip: too much for a writer
-that flushes a thousand times a second.
+A pool that may take its connections back as they are saves a round trip for each use of one. A
+kept one saves the pool's own work too, for a writer that flushes a thousand times a second.
 """
 
 import asyncio
@@ -46,6 +46,11 @@ async def open_until_left[R: asyncpg.Record](
         except LOST as trouble:
             # It has terminated every connection before it raised.
             _logger.warning("A pool was cut off instead of closed: %r", trouble)
+
+
+async def leave_as_it_is[R: asyncpg.Record](_connection: "asyncpg.Connection[R]") -> None:
+    """How a pool takes a connection back when whoever uses one changes no setting of the session
+    and undoes what it holds: the driver itself ends transactions and forgets listeners."""
 
 
 def heed_cancellation() -> None:

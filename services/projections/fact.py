@@ -1,7 +1,7 @@
 """A fact as read models see it: an admitted event, placed in the log and in time."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -77,20 +77,29 @@ KEEP_ONCE = (
 )
 """How rows are written unless their model says otherwise."""
 
-COUNT_ON = (
+_COUNT_ON = (
     "INSERT INTO {schema}.revision AS held SELECT DISTINCT ON (single) * "
     "FROM unnest($1::{schema}.revision[]) "
     "ON CONFLICT (single) DO UPDATE SET number = held.number + 1"
 )
-"""How the rows of a `revision` are written: each batch that has one makes the next number."""
-
-COUNT_VERSIONS_ON = (
+# Corrections of what centres state come often and change no decision.
+_COUNT_VERSIONS_ON = (
     "UPDATE {schema}.revision SET number = number + 1 "
     f"WHERE {DECISIONS_SLOT} = ANY($1::smallint[]) AND cardinality($2::bigint[]) > 0"
 )
-"""The next number when decisions are corrected, withdrawn or sealed."""
 
 
-def counted(revision: Table) -> Row:
-    """The row by which the revision is counted on."""
-    return revision, (True, 1)
+def counted(model: ReadModel, revision: Table) -> ReadModel:
+    """The model of decisions, whose revision counts on with every batch that changes its facts."""
+
+    def project(fact: Fact) -> Iterator[Row]:
+        if rows := list(model.project(fact)):
+            yield from rows
+            yield revision, (True, 1)
+
+    return replace(
+        model,
+        project=project,
+        inserts={**model.inserts, revision.name: (_COUNT_ON,)},
+        on_versions=(*model.on_versions, _COUNT_VERSIONS_ON),
+    )

@@ -5,25 +5,17 @@ from datetime import date, datetime
 
 from schemas.events.model import EventModel
 from services.domain.registry import entry_of, subject_of
-from services.projections.fact import (
-    COUNT_ON,
-    COUNT_VERSIONS_ON,
-    Fact,
-    ReadModel,
-    Row,
-    counted,
-)
+from services.projections.fact import Fact, ReadModel, Row, counted
 from services.readmodels.registry import ENTRIES, METADATA, REVISION
 
 
 def project(fact: Fact) -> Iterator[Row]:
-    """The entry this registration makes, and the next revision."""
+    """The entry this registration makes."""
     if (entry := entry_of(fact.event)) is None:
         return
     valid_from, valid_to = _day(fact.event, "valid_from"), _day(fact.event, "valid_to")
     subject = subject_of(fact.event.type)
     yield fact.row(ENTRIES, subject, entry, valid_from, valid_to, fact.event.model_dump_json())
-    yield counted(REVISION)
 
 
 def _day(event: EventModel, name: str) -> date | None:
@@ -32,10 +24,4 @@ def _day(event: EventModel, name: str) -> date | None:
     return None if isinstance(stated, datetime) else stated
 
 
-MODEL = ReadModel(
-    "registry",
-    METADATA,
-    project,
-    {REVISION.name: (COUNT_ON,)},
-    on_versions=(COUNT_VERSIONS_ON,),
-)
+MODEL = counted(ReadModel("registry", METADATA, project), REVISION)

@@ -20,7 +20,7 @@ from services.agent.record import Event
 from services.domain import chain
 from services.domain.matrix import Matrix
 from services.domain.registry import start_of
-from services.domain.validity import Validity, boundaries
+from services.domain.validity import Validity
 
 type Row = Mapping[str, str]
 
@@ -109,7 +109,7 @@ def areas() -> Iterator[tuple[date, Mapping[str, str]]]:
     """What the matrix says of each province at the start of each day; it is asked once for all the
     days between two boundaries."""
     places = [row["province"] for row in table("provinces")]
-    moments = boundaries(validity().chain)
+    moments = validity().boundaries
     known: dict[int, Mapping[str, str]] = {}
     for nth in range((LAST - FIRST).days + 1):
         begins = start_of(FIRST + nth * A_DAY)

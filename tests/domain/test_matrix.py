@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from schemas.events.order import CabinetEnd, TenureEnd
 from services.domain.chain import Chain
 from services.domain.matrix import Cell, matrix_at
-from services.domain.validity import boundaries
+from services.domain.validity import Validity
 from tests.domain.prime_minister import (
     BEGIN,
     HOUR,
@@ -263,5 +263,5 @@ def test_the_boundaries_are_the_moments_at_which_anything_begins_or_ends() -> No
     lapsing = order("1/2567", BEGIN, effective_to=BEGIN + HOUR)
     chain = Chain((lapsing,), (tenure("a", "2024-01-02", "2024-01-03"),))
     midnight = datetime(2024, 1, 1, 17, tzinfo=UTC)
-    assert boundaries(chain) == [BEGIN, BEGIN + HOUR, midnight, midnight + 24 * HOUR]
+    assert Validity(chain).boundaries == [BEGIN, BEGIN + HOUR, midnight, midnight + 24 * HOUR]
     assert matrix_at(chain, midnight).in_force == []

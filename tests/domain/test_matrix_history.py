@@ -13,7 +13,7 @@ from schemas.events.order import OrderIssued, TenureRegistered
 from services.domain.chain import Chain
 from services.domain.matrix import Matrix
 from services.domain.substitution import acting_for
-from services.domain.validity import Validity, boundaries
+from services.domain.validity import Validity
 
 BEGIN = datetime(2023, 12, 31, 17, tzinfo=UTC)
 """Midnight in Bangkok."""
@@ -112,7 +112,7 @@ def test_the_matrix_agrees_with_living_through_the_time(chain: Chain, steps: int
 @given(chains(), half_day, st.integers(0, 11))
 def test_nothing_changes_but_at_a_boundary(chain: Chain, steps: int, hours: int) -> None:
     at = BEGIN + steps * STEP + timedelta(hours=hours)
-    begun = max((one for one in boundaries(chain) if one <= at), default=BEGIN - STEP)
+    begun = max((one for one in Validity(chain).boundaries if one <= at), default=BEGIN - STEP)
     validity = Validity(chain)
     assert everything(Matrix(validity, at)) == everything(Matrix(validity, begun))
 

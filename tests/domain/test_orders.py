@@ -45,7 +45,7 @@ from services.domain.naming import GroupGiven
 from services.domain.orders import Contradiction, Draft, contradictions, issue, judged_by
 from services.domain.registry import Entry, Registry, registry_of, stream, subject_of
 from services.domain.rejected import Rejected
-from services.domain.validity import Validity, boundaries
+from services.domain.validity import Validity
 
 NOW = datetime(2024, 9, 20, 5, tzinfo=UTC)
 BEGIN = datetime(2024, 9, 30, 17, tzinfo=UTC)
@@ -479,7 +479,7 @@ def claims(chain: Chain, at: datetime) -> Iterable[tuple[tuple[str, str, str], s
 
 def _in_office(chain: Chain, deputy: str, since: datetime, at: datetime) -> bool:
     terms = Validity(chain).terms.get(deputy, ())
-    moments = [since, at, *(one for one in boundaries(chain) if since < one < at)]
+    moments = [since, at, *(one for one in Validity(chain).boundaries if since < one < at)]
     return all(any(term.covers(moment) for term in terms) for moment in moments)
 
 
@@ -498,7 +498,7 @@ def test_after_any_history_one_power_has_one_holder(history: list[Draft]) -> Non
         except Rejected:
             continue
         assert issue(chain, one, registry=REGISTRY, now=NOW) == []
-    for at in boundaries(chain):
+    for at in Validity(chain).boundaries:
         given_by: dict[tuple[str, str, str], list[tuple[str, OrderIssued]]] = {}
         for key, deputy, order in claims(chain, at):
             given_by.setdefault(key, []).append((deputy, order))

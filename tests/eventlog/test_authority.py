@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.envelope import Envelope
 from schemas.events import EventModel
@@ -17,9 +19,11 @@ from services.domain.authority import grounds
 from services.domain.chain import Chain
 from services.domain.decider import Decider
 from services.domain.grounds import MatterReserved, OutsideMatrix, Subject
+from services.domain.matrix import matrix_at
 from services.domain.powers import Act
+from services.domain.registry import day_of
 from services.domain.rejected import Rejected
-from services.eventlog.authority import STREAM, OrdersReader
+from services.eventlog.authority import STREAM, Orders, OrdersReader
 from services.eventlog.store import Appended, Decision, DecisionStore, NewEvent, StoredEvent
 from services.eventlog.transact import Decided, transact_guarded
 from services.identity.identity import Identity
@@ -106,6 +110,21 @@ async def decide(store: DecisionStore, reader: OrdersReader, id_: str) -> Decide
     return await transact_guarded(
         store, DECIDER, id_, partial(reader.judge, direct), envelope=partial(named, id_)
     )
+
+
+@given(st.lists(st.integers(-50, 150), max_size=20))
+def test_the_matrix_that_is_kept_is_that_of_each_moment(hours: list[int]) -> None:
+    first = Assignment(dimension="area", target="TH-83", deputy="a", power="area")
+    moved = BEGIN + timedelta(days=2, hours=5)
+    issued = [
+        OrderIssued(number="1/2567", effective_from=BEGIN, clauses=[first], source="test"),
+        OrderIssued(number="2/2567", effective_from=moved, clauses=[TO_ANOTHER], source="test"),
+    ]
+    orders = Orders(Chain(tuple(issued), ()), 2)
+    for moment in (*(BEGIN + timedelta(hours=one) for one in hours), BEGIN, moved):
+        kept, made = orders.matrix(moment), matrix_at(orders.chain, moment)
+        assert kept.cell("area", "TH-83") == made.cell("area", "TH-83")
+        assert day_of(kept.at) == day_of(moment)
 
 
 async def test_a_decision_that_nothing_crosses_is_appended(store: Interrupted) -> None:

@@ -12,6 +12,7 @@ from services.ingest.content import NDJSON
 from services.operation.health import NotReady
 from tests.database import Database
 from tests.ingest.doorway import Doorway, event, open_doorway
+from tests.projections.network import event as noted
 
 
 class Faltering:
@@ -144,8 +145,11 @@ async def test_without_a_registry_nobody_is_judged(database: Database, tmp_path:
 
 async def test_the_registry_is_read_again_when_it_changes(doorway: Doorway) -> None:
     assert not await doorway.ingest.registry.refresh()
-    await doorway.network.pool.execute(
-        "DELETE FROM registry.entries WHERE entry = 'poc:TH-83' AND subject = 'centre'"
+    ((source, id_),) = await doorway.network.pool.fetch(
+        "SELECT source, id FROM registry.entries WHERE entry = 'poc:TH-83' AND subject = 'centre'"
     )
+    sealed = {"sealed_source": source, "sealed_id": id_, "reason": "no", "ordered_by": "the court"}
+    await doorway.network.decide("seals", noted("event.sealed.v1", sealed, source=source))
+    await doorway.network.project()
     assert await doorway.ingest.registry.refresh()
     assert (await doorway.post_event(event())).json()["rule"] == "centre-not-registered"
