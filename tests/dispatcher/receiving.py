@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,10 +24,10 @@ class Call:
 
     id: str
     body: bytes
-    at: float
-    """When it came, on a clock that never goes back."""
     status: int | None = None
     """What was answered; None while nothing was."""
+    answered_at: datetime | None = None
+    """By the clock of this machine."""
 
 
 class _Unwritable(Response):
@@ -80,11 +79,11 @@ class Receiver:
         assert headers["content-type"].startswith("application/cloudevents+json")
         self.received.append(event)
         self.signatures.append(headers["webhook-signature"])
-        call = Call(event["id"], body, time.monotonic())
+        call = Call(event["id"], body)
         self.calls.append(call)
         answered = self.answer(event)
         response = answered if isinstance(answered, Response) else await answered
-        call.status = response.status_code or None
+        call.status, call.answered_at = response.status_code or None, datetime.now(UTC)
         return response
 
 

@@ -15,12 +15,13 @@ from tests.faults.judgement import is_applied
 from tests.faults.offices import Offices
 from tests.faults.oracle import Json
 from tests.faults.processes import until
-from tests.faults.subscribers import Subscriber
+from tests.faults.subscribers import Subscriber, moods
 from tests.faults.system import System
 
 _CATCH_UP_SECONDS = 120
 _AGAIN_SECONDS = 3.0
-_SOON = timedelta(hours=1)
+_SOON = timedelta(minutes=1)
+"""What is urgent has fallen due by then, and nothing else."""
 _PAGE = 500
 
 
@@ -36,11 +37,12 @@ class Counted:
     ends: dict[str, int]
     delivered: int
     overdue: int
+    reminded: int
     notices: int
     requests: int
     """What receivers heard in all: some of it twice."""
-    turned_away: int
-    """What the receiver that is not well did not take in at once."""
+    moods: dict[str, int]
+    """How receivers answered an issue."""
 
 
 async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
@@ -53,14 +55,14 @@ async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
         store = await oracle.read_store(connection)
         published = await oracle.read_postgres(connection, "decisions")
         await oracle.decisions_are_whole(connection, published, [], end=len(store))
+        commits = await oracle.read_commits(connection)
     finally:
         await connection.close()
     directive_oracle.nothing_decided_is_lost(offices.said, store)
     directives = directive_oracle.fold(store)
     directive_oracle.closes_when_done(directives.values())
     told = {one.addressee: one.receiver.calls for one in subscribers if one.addressee}
-    (overseer,) = (one.receiver.calls for one in subscribers if one.addressee is None)
-    delivered = directive_oracle.delivered_right(directives.values(), told, overseer)
+    delivered = directive_oracle.delivered_right(directives.values(), told, commits)
     notices = 0
     for one in subscribers:
         own = directive_oracle.notices_of(directives.values(), one.addressee)
@@ -77,15 +79,11 @@ async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
         ends=dict(Counter(one.state for one in directives.values())),
         delivered=delivered,
         overdue=sum(one.overdue.total() for one in directives.values()),
+        reminded=sum(one.reminded.total() for one in directives.values()),
         notices=notices,
         requests=len(heard),
-        turned_away=turned_away(subscribers),
+        moods=dict(moods(subscribers)),
     )
-
-
-def turned_away(subscribers: Sequence[Subscriber]) -> int:
-    """How often a receiver did not take a message in."""
-    return sum(call.status != 200 for one in subscribers for call in one.receiver.calls)
 
 
 async def _come_to_rest(

@@ -5,14 +5,13 @@ of webhooks kept, and what the API answers. It folds the decisions by itself and
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from tests.faults.oracle import Entry, Json
+from tests.faults.oracle import Entry, Identity, Json
 
 NETWORK = ("delivered", "reminded", "overdue", "closed")
 """What the network states of itself; all else somebody decided."""
@@ -63,6 +62,7 @@ class Directive:
     overdue: Counter[Due] = field(default_factory=Counter)
     reminded: Counter[Due] = field(default_factory=Counter)
     _clocks: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _reminder_percent: int = 0
 
     def take(self, entry: Entry) -> None:
         """One more decision, which follows from where the directive stands."""
@@ -109,6 +109,7 @@ class Directive:
         self.standing = dict.fromkeys((one["addressee"] for one in data["authority"]), "issued")
         assert list(self.standing) == self.draft["addressees"], self.id
         for clock in data["clocks"]:
+            self._reminder_percent = clock["reminder_percent"]
             for to in self.standing:
                 self._clocks[to, clock["owes"]] = datetime.fromisoformat(clock["ends"])
 
@@ -125,8 +126,12 @@ class Directive:
         data = entry.data
         due = Due(data["addressee"], data["owes"], datetime.fromisoformat(data["due_at"]))
         assert due in set(self.owed()), f"{self.id}: {change}, and {due} is not owed"
-        if change == "overdue":
-            assert entry.time == due.ends, f"{self.id}: {due} is overdue at {entry.time}"
+        falls_at = due.ends
+        if change == "reminded":
+            assert not self.overdue[due], f"{self.id}: reminded of {due}, which is overdue"
+            begins = datetime.fromisoformat(data["since"])
+            falls_at = begins + (due.ends - begins) * self._reminder_percent / 100
+        assert entry.time == falls_at, f"{self.id}: {due} was {change} at {entry.time}"
         stated = self.overdue if change == "overdue" else self.reminded
         stated[due] += 1
         assert stated[due] == 1, f"{self.id}: {due} was {change} twice"
@@ -142,13 +147,12 @@ class Notice:
 
 
 class Heard(Protocol):
-    """One request that a receiver verified, when it came, and the status it answered."""
+    """One request that a receiver verified, which status it answered, and when."""
 
     id: str
     body: bytes
-    at: float
-    """When it came, on one clock for all of them."""
     status: int | None
+    answered_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -294,35 +298,43 @@ def undelivered(
 def delivered_right(
     directives: Iterable[Directive],
     told: Mapping[str, Sequence[Heard]],
-    overseer: Sequence[Heard],
+    commits: Mapping[Identity, datetime],
 ) -> int:
     """Stated once for whoever's system took the issue in, after that, for nobody else; how often.
 
-    Who oversees hears of it by the same way, so that no clock but the receivers' own is compared.
+    The receivers, and the database that says when it committed, go by one clock.
     """
-    news: dict[str, float] = {}
-    for call in overseer:
-        news.setdefault(call.id, call.at)
     stated = 0
     for one in directives:
+        issue = one.told[0].identity[1] if one.told else None
         for to, entry in one.delivered.items():
-            issue = one.told[0].identity[1]
-            took = [c.at for c in told.get(to, ()) if c.id == issue and c.status == 200]
-            is_so = took and min(took) < news.get(entry.identity[1], math.inf)
-            assert is_so, f"{one.id}: delivered to {to}, who had it not"
+            took = [
+                call.answered_at
+                for call in told.get(to, ())
+                if call.id == issue and call.status == 200 and call.answered_at
+            ]
+            is_so = took and min(took) < commits[entry.identity]
+            assert is_so, f"{one.id}: delivered to {to} at {commits[entry.identity]}, taken {took}"
             stated += 1
     lacking = undelivered(directives, told)
     assert not lacking, f"took it in, and it is not stated: {lacking[:3]}"
     return stated
 
 
-def unstated(directives: Iterable[Directive], *, until: datetime) -> list[tuple[str, Due]]:
-    """What is owed, falls due before this moment, and was not stated to be overdue."""
-    return [
-        (one.id, due)
+def unstated(directives: Iterable[Directive], *, until: datetime) -> list[tuple[str, str, Due]]:
+    """Of what is owed: what falls due before this moment and is not stated to be overdue.
+
+    Whoever has longer is reminded of it, early enough that nothing excuses that it was not.
+    """
+    needed = (
+        (one, due, "overdue" if due.ends < until else "reminded")
         for one in directives
         for due in one.owed()
-        if due.ends < until and not one.overdue[due]
+    )
+    return [
+        (one.id, step, due)
+        for one, due, step in needed
+        if not (one.overdue if step == "overdue" else one.reminded)[due]
     ]
 
 

@@ -24,12 +24,14 @@ from tests.faults.oracle import Json
 from tests.faults.system import PROVINCES, System
 
 DEPUTY, SECRETARIAT = "deputy:a", "secretariat:a"
-ENOUGH = {"decided": 80, "withdrawn": 3, "due": 3, "delivered": 3}
+ENOUGH = {"decided": 80, "withdrawn": 3, "overdue": 3, "reminded": 3, "delivered": 3}
 """How much must have happened before it is worth judging."""
 _DESKS = 6
 _DIRECTED = PROVINCES[:4]
 _SOON_SECONDS = 2, 5
 """After so long something is due, where it is urgent: a storm sees it pass."""
+_CLOCKS = {"acknowledge_seconds": 600, "report_seconds": 900, "reminder_percent": 1}
+"""Where it is not, no storm sees that, and everybody is reminded after some seconds."""
 
 # What follows an issue, by whose hand: `poc` is the addressee's. The rest is never answered.
 _COMPLIED = (("poc", "acknowledge"), ("poc", "begin"), ("poc", "report"), (DEPUTY, "accept"))
@@ -85,6 +87,13 @@ class Offices:
             **await _stated(self.system),
         }
         return all(happened[name] >= enough for name, enough in ENOUGH.items())
+
+    async def set_clocks(self) -> None:
+        """The Prime Minister has said how long whoever is not told otherwise has."""
+        since = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+        body = _CLOCKS | {"level_seconds": 86_400, "levels": [], "source": "test"}
+        answer = await self.post("pm", "clocks", body | {"valid_from": since})
+        assert answer.status_code == 201, answer.text
 
     async def post(self, identity: str, path: str, body: Json | None) -> httpx.Response:
         """The answer, after as many tries under one key as it takes."""
@@ -217,11 +226,13 @@ async def _stated(system: System) -> dict[str, int]:
     try:
         connection = await asyncpg.connect(system.dsn)
     except LOST:
-        return {"due": 0, "delivered": 0}
+        return {"overdue": 0, "reminded": 0, "delivered": 0}
     try:
         (row,) = await connection.fetch(
-            "SELECT (SELECT count(*) FROM directives.stated WHERE step = 'overdue') AS due, "
-            "(SELECT count(*) FROM directives.steps WHERE step = 'delivered') AS delivered"
+            "SELECT count(*) FILTER (WHERE step = 'overdue') AS overdue, "
+            "count(*) FILTER (WHERE step = 'reminded') AS reminded, "
+            "(SELECT count(*) FROM directives.steps WHERE step = 'delivered') AS delivered "
+            "FROM directives.stated"
         )
     finally:
         await connection.close()

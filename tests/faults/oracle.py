@@ -126,6 +126,14 @@ async def read_store(connection: asyncpg.Connection) -> list[Entry]:
     return [Entry(DECISIONS_SLOT, row[0], json.loads(row[1]), row[2].decode()) for row in rows]
 
 
+async def read_commits(connection: asyncpg.Connection) -> dict[Identity, datetime]:
+    """When each decision was committed, as the database has it."""
+    rows = await connection.fetch(
+        "SELECT source, id, pg_xact_commit_timestamp(xmin) FROM decisions.events"
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def nothing_acknowledged_is_lost(acknowledged: Iterable[Json], log: Iterable[Entry]) -> None:
     """Every event that a client was told is taken lies in the log, as it was sent."""
     kept: dict[Identity, list[tuple[object, ...]]] = {}

@@ -1,8 +1,9 @@
-"""Who is told of directives by webhook while things break: two that are well, one that is not."""
+"""Who is told of directives by webhook while things break: one well, one slow, one that fails."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +14,9 @@ from tests.faults.offices import Offices
 from tests.faults.oracle import Json
 
 _LATE_SECONDS = 1.0
-_MOODS = {"well": 11, "broken": 3, "elsewhere": 2, "garbage": 2, "silent": 2, "late": 2}
+_WELL = {"well": 1}
+_SLOW = {"well": 1, "late": 1}
+_FAILING = {"well": 11, "broken": 3, "elsewhere": 2, "garbage": 2, "silent": 2, "late": 2}
 
 
 @dataclass
@@ -26,8 +29,11 @@ class Subscriber:
     receiver: Receiver
     came: asyncio.Event
     """Wakes those who wait whenever a message came, before it is answered."""
-    dice: random.Random | None = None
-    """Of one that is not well."""
+    dice: random.Random
+    moods: Mapping[str, int]
+    """How likely it answers in which way."""
+    issues: Counter[str] = field(default_factory=Counter)
+    """How it answered those."""
     id: str = field(default="", init=False)
     """Of its subscription."""
 
@@ -41,16 +47,15 @@ class Subscriber:
 
     async def begin_again(self, offices: Offices) -> None:
         """It is well from now on and says so: what waits for its next turn comes at once."""
-        self.dice = None
+        self.moods = _WELL
         answer = await offices.post(self.identity, f"subscriptions/{self.id}/enable", None)
         assert answer.status_code == 202, answer.text
 
     async def _answer(self, event: Json) -> Response:
         self.came.set()
         self.came.clear()
-        if self.dice is None:
-            return ok(event)
-        (mood,) = self.dice.choices(tuple(_MOODS), tuple(_MOODS.values()))
+        (mood,) = self.dice.choices(tuple(self.moods), tuple(self.moods.values()))
+        self.issues[mood] += event["data"]["change"] == "issued"
         match mood:
             case "broken":
                 return Response("no", status_code=500)
@@ -67,12 +72,19 @@ class Subscriber:
 
 @asynccontextmanager
 async def open_subscribers(seed: int) -> AsyncIterator[Sequence[Subscriber]]:
-    """The Prime Minister's system and two provinces'; that of the second is not well."""
+    """The Prime Minister's system and two provinces'."""
     came = asyncio.Event()
     async with AsyncExitStack() as stack:
         receivers = [await stack.enter_async_context(receiving()) for _ in range(3)]
+        dice = random.Random(seed)
         yield [
-            Subscriber("pm", None, receivers[0], came),
-            Subscriber("poc:TH-81", "TH-81", receivers[1], came),
-            Subscriber("poc:TH-82", "TH-82", receivers[2], came, random.Random(seed)),
+            Subscriber("pm", None, receivers[0], came, dice, _WELL),
+            Subscriber("poc:TH-81", "TH-81", receivers[1], came, dice, _SLOW),
+            Subscriber("poc:TH-82", "TH-82", receivers[2], came, dice, _FAILING),
         ]
+
+
+def moods(subscribers: Sequence[Subscriber]) -> Counter[str]:
+    """How often an issue was answered in which way; `failing` is all that took it not in."""
+    told = sum((one.issues for one in subscribers), Counter[str]())
+    return told + Counter(failing=told.total() - told["well"] - told["late"])
