@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from tests.faults.oracle import Entry, Identity, Json
@@ -27,6 +27,7 @@ _LEADS_TO = {
 }
 _UNANSWERED = frozenset({"issued", "delivered"})
 _OWING = _UNANSWERED | {"acknowledged", "in_progress", "returned"}
+_EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DONE = {"order": "complied", "report": "complied", "advice": "acknowledged"}
 
 
@@ -232,21 +233,33 @@ def missing(heard: Sequence[Heard], notices: Mapping[str, Notice]) -> set[str]:
 def heard_right(heard: Sequence[Heard], notices: Mapping[str, Notice]) -> None:
     """Everything that is the subscriber's and nothing else, always the same, in its order."""
     bodies: dict[str, bytes] = {}
-    last: dict[str, int] = {}
     for one in heard:
         notice = notices.get(one.id)
         assert notice is not None, f"not its own: {one.body.decode()}"
-        is_new = one.id not in bodies
         assert bodies.setdefault(one.id, one.body) == one.body, f"{one.id} has two bodies"
-        if is_new:
-            _tells(json.loads(one.body), notice)
-            # A withdrawal overtakes.
-            if change_of(notice.entry) != "withdrawn":
-                id_ = notice.directive.id
-                assert last.get(id_, 0) < notice.number, f"{id_}: {notice.number} came late"
-                last[id_] = notice.number
+        _tells(json.loads(one.body), notice)
     lacked = missing(heard, notices)
     assert not lacked, f"never told: {[notices[id_].entry.payload for id_ in lacked][:3]}"
+    _in_order(heard, notices)
+
+
+def _in_order(heard: Iterable[Heard], notices: Mapping[str, Notice]) -> None:
+    """Nothing of a directive was sent before all that came before it was taken in."""
+    first: dict[str, datetime] = {}
+    took: dict[str, datetime] = {}
+    for one in heard:
+        if one.answered_at:
+            first[one.id] = min(one.answered_at, first.get(one.id, _NEVER))
+            if one.status == 200:
+                took[one.id] = min(one.answered_at, took.get(one.id, _NEVER))
+    all_before: dict[str, datetime] = {}
+    for id_, notice in notices.items():
+        name = notice.directive.id
+        # A withdrawal overtakes.
+        if change_of(notice.entry) != "withdrawn":
+            since = all_before.get(name, _EVER)
+            assert first.get(id_, _NEVER) >= since, f"{name}: {notice.number} overtook"
+            all_before[name] = max(since, took.get(id_, _NEVER))
 
 
 def _tells(body: Json, notice: Notice) -> None:

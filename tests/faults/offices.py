@@ -69,6 +69,8 @@ class Offices:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     sends: asyncio.Event = field(default_factory=asyncio.Event)
     """Wakes those who wait whenever a decision is sent."""
+    falls_due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Wakes those who wait whenever what is urgent has fallen due."""
     refusals: int = 0
     """Answers that something is away, and connections that broke."""
     _keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -103,8 +105,7 @@ class Offices:
         }
 
         async def send() -> httpx.Response:
-            self.sends.set()
-            self.sends.clear()
+            _wake(self.sends)
             address = f"{self.system.gateway}/v1/{path}"
             return await self.system.client.post(address, json=body, headers=headers)
 
@@ -161,6 +162,7 @@ class Matter:
             now = datetime.now(UTC)
             body["acknowledge_by"] = (now + timedelta(seconds=soon)).isoformat()
             body["report_by"] = (now + timedelta(seconds=2 * soon)).isoformat()
+            asyncio.get_running_loop().call_later(soon, _wake, self.offices.falls_due)
         answer = await self.offices.post(SECRETARIAT, "directives", body)
         assert answer.status_code == 201, answer.text
         self._note("drafted", SECRETARIAT, text=text)
@@ -200,6 +202,11 @@ class Matter:
 
     def _note(self, type_: str, by: str, *, to: str | None = None, text: str | None = None) -> None:
         self.offices.said.append(Said(f"directive.{type_}.v1", self.id, by, to, text))
+
+
+def _wake(event: asyncio.Event) -> None:
+    event.set()
+    event.clear()
 
 
 def deputies() -> list[EventModel]:
