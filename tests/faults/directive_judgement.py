@@ -63,15 +63,8 @@ async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
     directive_oracle.closes_when_done(directives.values())
     told = {one.addressee: one.receiver.calls for one in subscribers if one.addressee}
     delivered = directive_oracle.delivered_right(directives.values(), told, commits)
-    notices = 0
-    for one in subscribers:
-        own = directive_oracle.notices_of(directives.values(), one.addressee)
-        directive_oracle.heard_right(one.receiver.calls, own)
-        timeline = await _timeline(system, one)
-        directive_oracle.timeline_agrees(timeline, one.receiver.calls, own)
-        notices += len(own)
+    notices = [await _compare_receiver(system, one, directives) for one in subscribers]
     await _compare_answers(system, directives)
-    heard = [call for one in subscribers for call in one.receiver.calls]
     return Counted(
         directives=len(directives),
         decided=len(offices.said),
@@ -80,8 +73,8 @@ async def judge(offices: Offices, subscribers: Sequence[Subscriber]) -> Counted:
         delivered=delivered,
         overdue=sum(one.overdue.total() for one in directives.values()),
         reminded=sum(one.reminded.total() for one in directives.values()),
-        notices=notices,
-        requests=len(heard),
+        notices=sum(notices),
+        requests=sum(len(one.receiver.calls) for one in subscribers),
         moods=dict(moods(subscribers)),
     )
 
@@ -143,6 +136,17 @@ async def _under_way(
         *(f"not stated: {due}" for due in directive_oracle.unstated(directives, until=soon)),
         *(f"not delivered: {one}" for one in directive_oracle.undelivered(directives, told)),
     ]
+
+
+async def _compare_receiver(
+    system: System, subscriber: Subscriber, directives: dict[str, Directive]
+) -> int:
+    """What the receiver wrote down is what it should, and what the API says of it; how much."""
+    own = directive_oracle.notices_of(directives.values(), subscriber.addressee)
+    directive_oracle.heard_right(subscriber.receiver.calls, own)
+    timeline = await _timeline(system, subscriber)
+    directive_oracle.timeline_agrees(timeline, subscriber.receiver.calls, own)
+    return len(own)
 
 
 async def _timeline(system: System, subscriber: Subscriber) -> list[tuple[str, Delivery]]:

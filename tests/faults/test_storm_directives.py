@@ -41,22 +41,13 @@ async def test_after_a_storm_of_kills_every_directive_is_told_and_answered_once(
         open_system("postgres", directory, kinds=KINDS) as system,
     ):
         offices = Offices(system, seed)
-        await _appoint(offices)
-        for one in subscribers:
-            await one.subscribe(offices)
-        busy = {
-            "api": offices.sends.wait,
-            "dispatcher": _soon(subscribers[0].came),
-            "timers": _soon(offices.falls_due),
-        }
-        storm = Storm(system, dice, busy)
+        await _appoint(offices, subscribers)
+        storm = Storm(system, dice, _busy(offices, subscribers))
+        is_enough = partial(_is_enough, offices, subscribers)
         async with asyncio.TaskGroup() as group:
             group.create_task(offices.run())
             await storm.run(scheduled)
-            await until(
-                partial(_is_enough, offices, subscribers),
-                what=f"so much has happened: {ENOUGH}, {TOLD_BADLY}",
-            )
+            await until(is_enough, what=f"so much has happened: {ENOUGH}, {TOLD_BADLY}")
             offices.stopping.set()
         counted = await judge(offices, subscribers)
         told = complaints(system)
@@ -72,6 +63,17 @@ async def _is_enough(offices: Offices, subscribers: Sequence[Subscriber]) -> boo
     )
 
 
+def _busy(
+    offices: Offices, subscribers: Sequence[Subscriber]
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """When it hurts most: as a decision is sent, a message came, something falls due."""
+    return {
+        "api": offices.sends.wait,
+        "dispatcher": _soon(subscribers[0].came),
+        "timers": _soon(offices.falls_due),
+    }
+
+
 def _soon(event: asyncio.Event) -> Callable[[], Awaitable[object]]:
     """Waits for the event, and not for long: nothing comes while the read models have no owner."""
 
@@ -83,7 +85,7 @@ def _soon(event: asyncio.Event) -> Callable[[], Awaitable[object]]:
     return wait
 
 
-async def _appoint(offices: Offices) -> None:
+async def _appoint(offices: Offices, subscribers: Sequence[Subscriber]) -> None:
     """The deputy holds every province, directives have their clocks, and everybody knows it."""
     system = offices.system
     await system.decide("orders/pm", *deputies())
@@ -93,3 +95,5 @@ async def _appoint(offices: Offices) -> None:
         await until(lambda: is_applied(system, connection), what="the registry is known")
     finally:
         await connection.close()
+    for one in subscribers:
+        await one.subscribe(offices)
