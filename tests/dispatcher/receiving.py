@@ -10,11 +10,35 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from standardwebhooks import Webhook
+from starlette.types import Receive, Scope, Send
 
 from services.operation.serving import listen, serve
 
 type Json = Any
 type Answering = Callable[[Json], Awaitable[Response] | Response]
+
+
+@dataclass
+class Call:
+    """One request that verified, byte for byte."""
+
+    id: str
+    body: bytes
+    status: int | None = None
+    """What was answered; None while nothing was."""
+    answered_at: datetime | None = None
+    """By the clock of this machine."""
+
+
+class _Unwritable(Response):
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        # The server refuses to write such a header: it has no other way to write nothing.
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"\0")]})
+
+
+def hangup() -> Response:
+    """No answer: the connection ends without one."""
+    return _Unwritable(status_code=0)
 
 
 def ok(_event: Json) -> Response:
@@ -31,6 +55,7 @@ class Receiver:
     received: list[Json] = field(default_factory=list)
     """Every event that verified, as often as it came."""
     signatures: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def ids(self) -> list[str]:
@@ -54,8 +79,12 @@ class Receiver:
         assert headers["content-type"].startswith("application/cloudevents+json")
         self.received.append(event)
         self.signatures.append(headers["webhook-signature"])
+        call = Call(event["id"], body)
+        self.calls.append(call)
         answered = self.answer(event)
-        return answered if isinstance(answered, Response) else await answered
+        response = answered if isinstance(answered, Response) else await answered
+        call.status, call.answered_at = response.status_code or None, datetime.now(UTC)
+        return response
 
 
 def _moment(timestamp: str) -> datetime:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from deploy.kafka.broker import DIE_WITH_PARENT
 
-KINDS = ("ingest", "projections", "timers", "relay", "api")
+KINDS = ("ingest", "projections", "timers", "relay", "api", "dispatcher")
 _PR_SET_PDEATHSIG = 1
 
 

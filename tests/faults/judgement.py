@@ -44,9 +44,9 @@ async def judge(load: Load) -> Counted:
     try:
         # The last that anybody decides, now that they do not speak: from here on all is at rest.
         await until(lambda: _are_silent(load, connection), what=f"{RARELY_HEARD} are stated silent")
-        await until(lambda: _is_applied(system, connection), what="all of the log is applied")
+        await until(lambda: is_applied(system, connection), what="all of the log is applied")
         end = await connection.fetchval("SELECT count(*) FROM decisions.events")
-        await until(lambda: _is_applied(system, connection), what="all of the store is applied")
+        await until(lambda: is_applied(system, connection), what="all of the store is applied")
         status = await _read(system, connection, "status")
         decisions = await _read(system, connection, "decisions")
         oracle.positions_are_gapless(status)
@@ -104,7 +104,7 @@ async def _are_silent(load: Load, connection: asyncpg.Connection) -> bool:
     return all(last.get(f"poc:{province}", False) for province in RARELY_HEARD)
 
 
-async def _is_applied(system: System, connection: asyncpg.Connection) -> bool:
+async def is_applied(system: System, connection: asyncpg.Connection) -> bool:
     """The read models' progress is the raw log's end, in every slot, and the store's."""
     ends = [0] * 64
     for entry in await _read(system, connection, "status"):

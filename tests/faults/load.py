@@ -5,7 +5,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -249,30 +249,20 @@ class Load:
             "Content-Type": _BATCH,
         }
         body = json.dumps(events).encode()
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while True:
-                if len(events) >= LARGE:
-                    self.large_begins.set()
-                    self.large_begins.clear()
-                answer = await self._post(body, headers)
-                if answer is not None and answer.status_code != 503:
-                    break
-                self.refusals += 1
-                await asyncio.sleep(0.2)
-        self._note(events, answer.json())
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
-        """The door's answer; None when the connection broke and nobody knows."""
-        try:
-            answer = await self.system.client.post(
+        async def post() -> httpx.Response:
+            if len(events) >= LARGE:
+                self.large_begins.set()
+                self.large_begins.clear()
+            return await self.system.client.post(
                 f"{self.system.door}/v1/events", content=body, headers=headers
             )
-        except httpx.TransportError:
-            return None
+
+        answer, refusals = await answered(post)
+        self.refusals += refusals
         # 422: all of the request contradicts what was taken before; `_note` looks at each reason.
-        assert answer.status_code in (202, 422, 503), f"{answer.status_code}: {answer.text}"
-        assert answer.status_code != 503 or "retry-after" in answer.headers, answer.text
-        return answer
+        assert answer.status_code in (202, 422), f"{answer.status_code}: {answer.text}"
+        self._note(events, answer.json())
 
     def _note(self, events: list[Json], answer: Json) -> None:
         refused = {line["index"]: line["problem"] for line in answer["rejected"]}
@@ -337,6 +327,28 @@ class Load:
                 else:
                     self.unanswered[answer.json()["type"]] += 1
             await self._pause(0.1)
+
+
+async def answered(
+    send: Callable[[], Awaitable[httpx.Response]],
+) -> tuple[httpx.Response, int]:
+    """Sent again until it is answered; and how often it was not.
+
+    A connection that broke leaves nobody knowing, and 503 says that something is away.
+    """
+    refusals = 0
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while True:
+            try:
+                answer = await send()
+            except httpx.TransportError:
+                pass
+            else:
+                if answer.status_code != 503:
+                    return answer, refusals
+                assert "retry-after" in answer.headers, answer.text
+            refusals += 1
+            await asyncio.sleep(0.2)
 
 
 def _answer(province: str, answer: httpx.Response) -> Answer:

@@ -118,6 +118,22 @@ async def read_postgres(connection: asyncpg.Connection, topic: str) -> list[Entr
     return [Entry(row[0], row[1], json.loads(row[2]), row[3].decode()) for row in rows]
 
 
+async def read_store(connection: asyncpg.Connection) -> list[Entry]:
+    """Every decision, in the order of the decisions, by SQL."""
+    rows = await connection.fetch(
+        "SELECT position, headers, data FROM decisions.events ORDER BY position"
+    )
+    return [Entry(DECISIONS_SLOT, row[0], json.loads(row[1]), row[2].decode()) for row in rows]
+
+
+async def read_commits(connection: asyncpg.Connection) -> dict[Identity, datetime]:
+    """When each decision was committed, as the database has it."""
+    rows = await connection.fetch(
+        "SELECT source, id, pg_xact_commit_timestamp(xmin) FROM decisions.events"
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def nothing_acknowledged_is_lost(acknowledged: Iterable[Json], log: Iterable[Entry]) -> None:
     """Every event that a client was told is taken lies in the log, as it was sent."""
     kept: dict[Identity, list[tuple[object, ...]]] = {}
@@ -351,13 +367,11 @@ async def decisions_are_whole(
 
 async def silences_stated(connection: asyncpg.Connection) -> list[tuple[str, bool]]:
     """Which centre fell silent (true) or was heard again, in the order of the decisions."""
-    rows = await connection.fetch("SELECT headers, data FROM decisions.events ORDER BY position")
-    stated = []
-    for row in rows:
-        type_ = json.loads(row["headers"])["ce_type"]
-        if type_ in ("centre.silent.v1", "centre.heard.v1"):
-            stated.append((json.loads(row["data"])["centre"], type_ == "centre.silent.v1"))
-    return stated
+    return [
+        (entry.data["centre"], entry.type == "centre.silent.v1")
+        for entry in await read_store(connection)
+        if entry.type in ("centre.silent.v1", "centre.heard.v1")
+    ]
 
 
 async def silences_alternate(connection: asyncpg.Connection) -> int:

@@ -6,7 +6,7 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,18 @@ _PATIENCE_SECONDS = 150
 _BETWEEN_SECONDS = 0.4
 
 
-def schedule(home: LogHome, dice: random.Random, rounds: int) -> list[list[str]]:
-    """Who is killed, round by round: each so often, and twenty in all."""
+def victims_in(home: LogHome) -> list[str]:
+    """Everything that the network of a home consists of."""
     victims = ["ingest", "projections", "timers", "relay", "api", "postgres"]
-    if home != "postgres":
-        victims.append("broker")
+    return victims if home == "postgres" else [*victims, "broker"]
+
+
+def schedule(
+    victims: Sequence[str], dice: random.Random, rounds: int, *, least: int = 0
+) -> list[list[str]]:
+    """Who is killed, round by round: each so often, and at least so many in all."""
     kills = [dice.sample(victims, len(victims)) for _ in range(rounds)]
-    return [*kills, dice.sample(victims, max(0, LEAST_KILLS - rounds * len(victims)))]
+    return [*kills, dice.sample(victims, max(0, least - rounds * len(victims)))]
 
 
 @dataclass
@@ -37,8 +42,9 @@ class Storm:
     """Kills one after the other, while those before are still coming back."""
 
     system: System
-    load: Load
     dice: random.Random
+    busy: Mapping[str, Callable[[], Awaitable[object]]]
+    """Of whom it hurts most then: waits until something is under way there."""
     kills: Counter[str] = field(default_factory=Counter)
     _returning: asyncio.Task[None] | None = None
 
@@ -82,12 +88,11 @@ class Storm:
             case "broker":
                 await self._end_of_last()
                 number = await self._leader()
-                await self._busy()
+                await self._is_busy(victim)
                 self._returning = asyncio.create_task(self.system.kill_broker(number))
             case _:
                 process = self.dice.choice(self.system.named(victim))
-                if victim == "ingest":
-                    await self._busy()
+                await self._is_busy(victim)
                 await process.kill()
 
     async def _end_of_last(self) -> None:
@@ -95,11 +100,12 @@ class Storm:
         if self._returning is not None:
             await self._returning
 
-    async def _busy(self) -> None:
-        """A large request has just been sent, and nobody answered it yet."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await self.load.large_begins.wait()
-        await asyncio.sleep(self.dice.uniform(0, 0.02))
+    async def _is_busy(self, victim: str) -> None:
+        """Something has just begun there, and has not ended yet."""
+        if victim in self.busy:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self.busy[victim]()
+            await asyncio.sleep(self.dice.uniform(0, 0.02))
 
     async def _leader(self) -> int:
         """The broker that leads a partition with events: of three, the one that hurts."""
@@ -132,11 +138,13 @@ async def busiest_partition(system: System) -> int:
 async def weather(home: LogHome, seed: int, rounds: int, directory: Path) -> None:
     """Everything was killed so often under load, and the oracle holds."""
     dice = random.Random(seed)
-    scheduled = schedule(home, dice, rounds)
+    scheduled = schedule(victims_in(home), dice, rounds, least=LEAST_KILLS)
     async with open_system(home, directory) as system:
         load = Load(system, seed)
         await load.open_shared_incident()
-        storm = Storm(system, load, dice)
+        # A large request has just been sent, and nobody answered it yet.
+        busy = dict.fromkeys(("ingest", "broker"), load.large_begins.wait)
+        storm = Storm(system, dice, busy)
         async with asyncio.TaskGroup() as group:
             group.create_task(load.run())
             await storm.run(scheduled)

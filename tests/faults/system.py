@@ -47,6 +47,8 @@ PROCESSES = ("ingest", "projections", "projections", "timers", "relay", "api")
 
 # The embedded server gives up its place only when the last backend of the killed one has ended.
 _POSTGRES_TRIES = 40
+# What it committed when is its own word: no process of ours has a hand in it.
+_POSTGRES = {"shared_buffers": "64MB", "track_commit_timestamp": "on"}
 _INTERVAL_SECONDS = 2
 _numbers = itertools.count(1)
 
@@ -117,6 +119,8 @@ class System:
             "KAMKAP_DATABASE_URL": database_url or self.settings.database_url or "",
             "KAMKAP_SECRET": self.settings.sealing_key.decode(),
             "KAMKAP_JWKS_URL": self.settings.jwks_url or "",
+            # Receivers are on this machine.
+            "KAMKAP_WEBHOOKS_LOOPBACK": "true",
         }
 
     async def on_servers[T](self, work: Callable[[], T]) -> T:
@@ -223,7 +227,7 @@ async def _in_thread(thread: ThreadPoolExecutor, work: Callable[[], None]) -> No
 def _postgres(directory: Path) -> EmbeddedPostgres:
     for left in reversed(range(_POSTGRES_TRIES)):
         try:
-            return postgres.start(directory, settings={"shared_buffers": "64MB"})
+            return postgres.start(directory, settings=_POSTGRES)
         except PostgresDidNotStart:
             if not left:
                 raise
