@@ -205,7 +205,8 @@ def closes_when_done(directives: Iterable[Directive]) -> None:
 
 
 def notices_of(directives: Iterable[Directive], addressee: str | None) -> dict[str, Notice]:
-    """By id, what an addressee is told: the whole and its own. None: who oversees is told all."""
+    """By id, what an addressee's webhook is told: the whole and its own, but for the news that it
+    was delivered to itself. None: who oversees is told all."""
     found: dict[str, Notice] = {}
     for directive in directives:
         if addressee is None or addressee in directive.standing:
@@ -215,7 +216,8 @@ def notices_of(directives: Iterable[Directive], addressee: str | None) -> dict[s
                 if addressee is None or entry.data.get("addressee") in (None, addressee)
             ]
             for number, entry in enumerate(own, 1):
-                found[entry.identity[1]] = Notice(directive, entry, number)
+                if addressee is None or change_of(entry) != "delivered":
+                    found[entry.identity[1]] = Notice(directive, entry, number)
     return found
 
 
