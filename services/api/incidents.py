@@ -23,7 +23,6 @@ from services.domain.matrix import Holding, Matrix
 from services.domain.scope import Resource, Scope
 from services.operation.problems import Problem
 from services.readmodels.incidents import of_agenda, of_ministry
-from services.readmodels.moment import Archive, Cut, Live
 
 router = APIRouter(tags=["incidents"])
 
@@ -129,7 +128,7 @@ _LISTS = ("provinces", "ministries", "agendas")
 _FOLDED = """
 WITH candidate AS (
     SELECT {in_one} own.opened_at, own.incident FROM incidents.coordinates own
-    WHERE own.realm = :realm AND own.coordinate {in_field} AND own.opened_at <= :as_of
+    WHERE own.realm = :realm AND own.coordinate {in_field}
       AND {may_count} AND {only} AND {opened_once}
     {in_order}
 )
@@ -165,6 +164,9 @@ WHERE (:nation OR provinces && CAST(:scope_provinces AS text[])
   AND {within}
 LIMIT :limit
 """
+
+# One after the other: an index of spans takes no list.
+_LOOKED_AT = "SELECT unnest(CAST(:looked_at AS text[]))"
 
 # The bounds of a page, on the moment of opening.
 _WITHIN = """
@@ -229,9 +231,11 @@ def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
         "latest": _LATEST,
         # Of a single one the index has the order of the answer, and none stands twice.
         "in_one": "" if coordinates == 1 else "DISTINCT",
-        "in_field": "= :looked_at" if coordinates == 1 else "= ANY(:looked_at)",
+        "in_field": "= :looked_at" if coordinates == 1 else f"IN ({_LOOKED_AT})",
         "only": "TRUE" if wanted.incidents is None else "own.incident = ANY(:incidents)",
-        "may_count": _may_be_open(question) if wanted.state == "open" else "TRUE",
+        "may_count": question.moment.may_span("own.opened", "own.closed")
+        if wanted.state == "open"
+        else "own.opened_at <= :as_of",
         "counts": question.moment.counts("c"),
         "columns": ", ".join(
             f"(array_agg({value} {_LATEST}) FILTER (WHERE c.{name} IS NOT NULL))[1] AS {name}"
@@ -252,20 +256,6 @@ def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
         ),
         variously=_FOLDED.format(opened_once="NOT own.opened_once", **by_fold, **parts),
     )
-
-
-def _may_be_open(question: Question) -> str:
-    """SQL: not closed by a word that counts; of an archive's moment that is not known here."""
-    match question.moment.known:
-        case Live():
-            return "own.closed_at > :as_of"
-        case Cut():
-            return (
-                "(own.closed_at > :as_of OR "
-                "own.closed_position >= (CAST(:cut AS bigint[]))[own.closed_slot + 1])"
-            )
-        case Archive():
-            return "TRUE"
 
 
 def _looked_at(scope: Scope, wanted: Wanted) -> list[str]:
@@ -393,7 +383,7 @@ async def _situation(
 
 def _places(question: Question, incident: Row) -> list[str]:
     """The nation and every province of which it is seen what was said of it in the incident."""
-    every = [NATION, *(one.province for one in question.there.provinces)]
+    every = [NATION, *(one.province for one in question.registered.provinces)]
     said = (incident.ministries, incident.agendas)
     return [place for place in every if question.scope.sees_said(place, *said)]
 

@@ -4,6 +4,7 @@ What is stated of a province, or issued to it, counts in the group its province 
 else. An incident or alert that lies in several groups stands in each and once in the nation.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -99,7 +100,7 @@ async def get_nation(request: Request, question: Asked) -> Response:
     scope = question.scope
     if not (scope.nation and scope.reads(Resource.OVERVIEW)):
         raise forbidden()
-    there = sorted(question.there.provinces, key=lambda one: thai.sort_key(one.name_th))
+    there = sorted(question.registered.provinces, key=lambda one: thai.sort_key(one.name_th))
     facts = await _read(question, [one.province for one in there])
     division = _Division.of(question, facts)
     body = NationOverview(
@@ -218,10 +219,11 @@ class _Division:
 async def _read(question: Question, provinces: Sequence[str]) -> Facts:
     """Five queries, however large the nation is."""
     found = await incidents.find(question, Wanted())
-    centres = {one.centre: one.province for one in question.there.centres}
-    silent: dict[str | None, int] = {}
-    for row in await silent_of(question, question.there.centres):
-        silent[centres[row.centre]] = silent.get(centres[row.centre], 0) + 1
+    registered = question.registered
+    silent = Counter(
+        registered.centre[row.centre].province
+        for row in await silent_of(question, ",".join(registered.named_in.values()))
+    )
     grid, _ = await read_said(question, provinces, [row.id for row in found])
     return Facts(
         provinces,

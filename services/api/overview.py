@@ -155,11 +155,11 @@ def _agencies(question: Question, held: Sequence[Held]) -> frozenset[str]:
 
 
 async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
-    there = question.there.centres_of
-    centres = {one.centre: one for code in provinces for one in there.get(code, ())}
+    registered = question.registered
+    named = ",".join(filter(None, map(registered.named_in.get, provinces)))
     silent: dict[str, list[SilentCentre]] = {}
-    for row in await silent_of(question, centres.values()):
-        centre = centres[row.centre]
+    for row in await silent_of(question, named):
+        centre = registered.centre[row.centre]
         silent.setdefault(centre.province or "", []).append(
             SilentCentre(id=centre.centre, name_th=centre.name_th, silent_since=row.since)
         )

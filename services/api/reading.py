@@ -20,7 +20,14 @@ from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
-from services.api.reference import Reference, ReferenceCache, Snapshot, There, snapshot
+from services.api.reference import (
+    Reference,
+    ReferenceCache,
+    Registered,
+    Snapshot,
+    There,
+    snapshot,
+)
 from services.api.streams import Streams
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
@@ -137,8 +144,13 @@ class Question:
 
     @cached_property
     def there(self) -> There:
-        """What there was on that day, as it was known."""
+        """What there was at that moment, as it was known."""
         return self.reference.at(self.moment.as_of)
+
+    @property
+    def registered(self) -> Registered:
+        """What was registered on that day, as it was known."""
+        return self.there.registered
 
     @property
     def matrix(self) -> Matrix:
