@@ -14,6 +14,7 @@ from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing, Question
 from services.domain.scope import Resource
 from services.operation.problems import Problem
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["alerts"])
 
@@ -93,18 +94,31 @@ async def active(
     limit: int | None = None,
 ) -> list[Row]:
     """The alerts that stand in these provinces, or anywhere, within the reader's scope."""
+    query = query_of(question, provinces, after=after, limit=limit)
+    return await question.rows(query.sql, **query.named)
+
+
+def query_of(
+    question: Question,
+    provinces: Sequence[str] | None,
+    *,
+    after: tuple[datetime, str, str] | None = None,
+    limit: int | None = None,
+) -> Statement:
+    """What finds them."""
     moment, scope = question.moment, question.scope
     after_time, after_source, after_id = after or (None, None, None)
-    return await question.rows(
-        _ACTIVE.format(counts=moment.counts("a"), later_counts=moment.counts("later")),
-        nation=scope.nation,
-        scope_provinces=sorted(scope.provinces),
-        provinces=None if provinces is None else list(provinces),
-        after_time=after_time,
-        after_source=after_source,
-        after_id=after_id,
-        limit=limit,
-    )
+    named = {
+        "nation": scope.nation,
+        "scope_provinces": sorted(scope.provinces),
+        "provinces": None if provinces is None else list(provinces),
+        "after_time": after_time,
+        "after_source": after_source,
+        "after_id": after_id,
+        "limit": limit,
+    }
+    sql = _ACTIVE.format(counts=moment.counts("a"), later_counts=moment.counts("later"))
+    return Statement(sql, named)
 
 
 def _after(listed: Listing) -> tuple[datetime, str, str] | None:

@@ -15,6 +15,7 @@ from services.api.problems import not_found
 from services.api.reading import Asked, Listed, Question
 from services.domain import thai
 from services.domain.scope import Resource, Scope
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["centres"])
 
@@ -173,14 +174,16 @@ async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Ma
 
 async def silent_of(question: Question, centres: str) -> list[Row]:
     """Since when each of these (ids with commas between them) is silent, of those that are."""
+    query = silences(question, centres)
+    return await question.rows(query.sql, **query.named)
+
+
+def silences(question: Question, centres: str) -> Statement:
+    """What finds them."""
     moment = question.moment
-    return await question.rows(
-        _SILENT.format(
-            counts=moment.counts("s"), may_be=moment.may_span("span.began", "span.ended")
-        ),
-        # In one text: the driver takes longer over each element of an array than the question.
-        centres=centres,
-    )
+    may_be = moment.may_span("span.began", "span.ended")
+    # In one text: the driver takes longer over each element of an array than the question.
+    return Statement(_SILENT.format(counts=moment.counts("s"), may_be=may_be), {"centres": centres})
 
 
 async def _missing(question: Question, source: str) -> Missing:

@@ -14,7 +14,7 @@ from schemas.events.situation import Severity
 from schemas.ids import NATION
 from services.api.answers import answer, answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
-from services.api.database import Row
+from services.api.database import Found, Row
 from services.api.figures import Figures, Said, figures_of, patterns, read_said, said_of
 from services.api.moments import first_of, last_of
 from services.api.problems import BAD_CURSOR, not_found
@@ -23,6 +23,7 @@ from services.domain.matrix import Holding, Matrix
 from services.domain.scope import Resource, Scope
 from services.operation.problems import Problem
 from services.readmodels.incidents import of_agenda, of_ministry
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["incidents"])
 
@@ -195,32 +196,38 @@ ORDER BY c.time, c.source, coalesce(c.sequence, -1), c.id
 
 async def find(question: Question, wanted: Wanted) -> list[Row]:
     """The incidents wanted, the last opened first, within the reader's scope."""
+    query = query_of(question, wanted)
+    return await question.rows(query.sql, **query.named)
+
+
+def query_of(question: Question, wanted: Wanted) -> Statement:
+    """What finds them."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
     looked_at = _looked_at(scope, wanted)
-    return await question.rows(
-        _found(question, wanted, len(looked_at)),
-        looked_at=looked_at if len(looked_at) != 1 else looked_at[0],
-        incidents=wanted.incidents and list(wanted.incidents),
-        nation=scope.nation,
-        scope_provinces=sorted(scope.provinces),
-        scope_ministries=sorted(scope.ministries),
-        scope_agendas=sorted(scope.agendas),
-        anybodys=wanted.held is None,
-        held_provinces=sorted(held.provinces),
-        held_ministries=sorted(held.ministries),
-        held_agendas=sorted(held.agendas),
-        provinces=wanted.provinces and list(wanted.provinces),
-        ministry=wanted.ministry,
-        agenda=wanted.agenda,
-        state=wanted.state,
-        severity=wanted.severity,
-        opened_from=wanted.opened_from,
-        opened_to=wanted.opened_to,
-        after_time=wanted.after and wanted.after[0],
-        after_id=wanted.after and wanted.after[1],
-        limit=wanted.limit,
-    )
+    named = {
+        "looked_at": looked_at if len(looked_at) != 1 else looked_at[0],
+        "incidents": wanted.incidents and list(wanted.incidents),
+        "nation": scope.nation,
+        "scope_provinces": sorted(scope.provinces),
+        "scope_ministries": sorted(scope.ministries),
+        "scope_agendas": sorted(scope.agendas),
+        "anybodys": wanted.held is None,
+        "held_provinces": sorted(held.provinces),
+        "held_ministries": sorted(held.ministries),
+        "held_agendas": sorted(held.agendas),
+        "provinces": wanted.provinces and list(wanted.provinces),
+        "ministry": wanted.ministry,
+        "agenda": wanted.agenda,
+        "state": wanted.state,
+        "severity": wanted.severity,
+        "opened_from": wanted.opened_from,
+        "opened_to": wanted.opened_to,
+        "after_time": wanted.after and wanted.after[0],
+        "after_id": wanted.after and wanted.after[1],
+        "limit": wanted.limit,
+    }
+    return Statement(_found(question, wanted, len(looked_at)), named)
 
 
 def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
@@ -392,7 +399,7 @@ def _item(row: Row, matrix: Matrix) -> dict[str, object]:
     return {**row, "overseers": overseers_of(row, matrix)}
 
 
-def overseers_of(row: Row, matrix: Matrix) -> list[Overseer]:
+def overseers_of(row: Row | Found, matrix: Matrix) -> list[Overseer]:
     """Everybody in whose field the incident lies, and by which dimension."""
     coordinates: tuple[tuple[Dimension, Sequence[str]], ...] = (
         ("area", row.provinces),

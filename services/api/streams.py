@@ -332,7 +332,7 @@ class Streams:
             self._audiences = there, {}
         found = self._audiences[1].get(reader)
         if found is None:
-            now = Circumstances(there.matrix, there.registry)
+            now = Circumstances(there.matrix, there.registered.registry)
             found = self._audiences[1][reader] = Audience(reader, now)
         return found
 
