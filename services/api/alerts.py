@@ -14,6 +14,7 @@ from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing, Question
 from services.domain.scope import Resource
 from services.operation.problems import Problem
+from services.readmodels.facts import span
 from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["alerts"])
@@ -24,7 +25,7 @@ SELECT a.alert, a.source, a.id, a.time, a.message, a.incident, a.event_th, a.hea
        a.headline_en, a.description, a.instruction, a.urgency, a.severity, a.certainty, a.effective,
        a.expires, a.provinces, a.slot, a.position, a.root_slot, a.root_position
 FROM alerts.messages a
-WHERE a.expires > :as_of AND a.effective <= :as_of AND a.message <> 'cancel' AND {counts}
+WHERE {stands} AND a.message <> 'cancel' AND {counts}
   AND (:nation OR a.provinces && CAST(:scope_provinces AS text[]))
   AND (CAST(:provinces AS text[]) IS NULL OR a.provinces && :provinces)
   AND (CAST(:after_time AS timestamptz) IS NULL OR (a.effective, a.source, a.id) <
@@ -117,7 +118,11 @@ def query_of(
         "after_id": after_id,
         "limit": limit,
     }
-    sql = _ACTIVE.format(counts=moment.counts("a"), later_counts=moment.counts("later"))
+    sql = _ACTIVE.format(
+        stands=f"{span('a.effective', 'a.expires')} @> CAST(:as_of AS timestamptz)",
+        counts=moment.counts("a"),
+        later_counts=moment.counts("later"),
+    )
     return Statement(sql, named)
 
 
