@@ -10,7 +10,6 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from schemas.envelope import STATUS_TOPIC, Envelope
-from schemas.events import decode
 from schemas.events.record import NetworkOpened
 from schemas.ids import CentreId, source_of_centre
 from services.agent.registry import REGISTRAR
@@ -18,7 +17,7 @@ from services.agent.taking import Key
 from services.domain import opening
 from services.eventlog.log import Log
 from services.eventlog.store import DecisionStore
-from services.eventlog.transact import transact
+from services.eventlog.transact import state_of, transact
 
 OPENING = "opening"
 SOURCE = source_of_centre(CentreId(REGISTRAR))
@@ -147,6 +146,4 @@ async def open_network(store: DecisionStore, *, now: datetime) -> datetime:
 async def opened(store: DecisionStore) -> datetime | None:
     """Since when the network is open; None when it is not yet."""
     stored = await store.load(opening.DECIDER.stream(OPENING))
-    return opening.DECIDER.fold(
-        decode(event.envelope.type, event.data) for event in stored
-    ).opened_at
+    return state_of(opening.DECIDER, stored).opened_at

@@ -90,9 +90,10 @@ async def set_clocks(
     body = await body_of(request, ClocksBody)
     policy = ClocksSet(**body.model_dump())
     sent = Sent(identity, key, digest_at(request.url.path, body))
-    decisions = Decisions(resources.store, clocks.DECIDER, CLOCKS, f"clocks/{CLOCKS}")
+    decisions = Decisions(resources.store, clocks.DECIDER, CLOCKS)
     decide = partial(clocks.set_anew, wanted=policy)
-    made = await decisions.once(sent, decide, now=resources.clock())
+    subject = f"clocks/{CLOCKS}"
+    made = await decisions.made(sent, decide, subject=subject, now=resources.clock())
     return ClocksDecided(**policy.model_dump(), position=token_after(made, resources.tokens))
 
 

@@ -16,12 +16,12 @@ from services.readmodels.confidential import NAME_READER
 from services.readmodels.statements import fetch
 
 CONNECTIONS = 10
-_STATEMENT_SECONDS = 10
+STATEMENT_SECONDS = 10
 _STATEMENTS_KEPT = 500
 
 _SETTINGS = {
     "application_name": "kamkap_api",
-    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
     "plan_cache_mode": "force_generic_plan",
     # A plan made without knowing the values must not bet on reading a whole table: what a reader
     # asks for is always a small part, and there is an index for it.
@@ -80,7 +80,7 @@ async def snapshot_of(pool: Pool) -> AsyncIterator[Connection]:
         TimeoutError: no connection became free in ten seconds.
     """
     async with (
-        pool.acquire(timeout=_STATEMENT_SECONDS) as connection,
+        pool.acquire(timeout=STATEMENT_SECONDS) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         yield connection
@@ -93,6 +93,6 @@ async def transaction_for(pool: Pool, reader: str) -> AsyncIterator[Connection]:
     Raises:
         TimeoutError: no connection became free in ten seconds.
     """
-    async with pool.acquire(timeout=_STATEMENT_SECONDS) as connection, connection.transaction():
+    async with pool.acquire(timeout=STATEMENT_SECONDS) as connection, connection.transaction():
         await fetch(connection, f"SELECT {NAME_READER}", {"reader": reader})
         yield connection

@@ -17,14 +17,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import DECISIONS_SLOT, Envelope
-from schemas.events import EventModel, decode
+from schemas.events import EventModel
 from schemas.ids import Realm
 from services.api.bodies import self_contained
 from services.api.problems import KEY_USED
 from services.domain.decider import Decider
+from services.domain.rejected import Rejected
 from services.eventlog.position import Position, PositionTokens
 from services.eventlog.store import DecisionStore, StoredEvent
-from services.eventlog.transact import transact
+from services.eventlog.transact import Decided, Judge, Judged, state_of, transact_guarded
 from services.identity.identity import Identity
 from services.operation import problems
 from services.operation.problems import Problem, Text
@@ -101,6 +102,14 @@ class Sent:
                 return event
         return None
 
+    def unless_made[State](self, judge: Judge[State]) -> Judge[State]:
+        """Nothing has to change where the request has been decided before."""
+
+        async def judged(state: State, stored: Sequence[StoredEvent]) -> Judged:
+            return await judge(state, stored) if self.made(stored) is None else Judged([])
+
+        return judged
+
 
 async def body_of[Model: BaseModel](request: Request, model: type[Model]) -> Model:
     """The body as this model; read only after it is known who sends it.
@@ -144,40 +153,51 @@ class Decisions[State]:
     store: DecisionStore
     decider: Decider[State]
     id: str
-    subject: str
-    """As its events name it."""
 
     async def once(
-        self, sent: Sent, decide: Callable[[State], list[EventModel]], *, now: datetime
-    ) -> StoredEvent:
-        """What the request made: decided once for its key, sent again it is found.
-
-        Where nothing had to change it is the last word on the subject.
+        self, sent: Sent, judge: Judge[State], *, envelope: Callable[[EventModel, int], Envelope]
+    ) -> Decided[State]:
+        """Decided once for the key; sent again, what it made is found in the stream.
 
         Raises:
-            Problem: 422, the store knows the key from another request.
+            Problem: 422, the key was used for another request.
             Rejected: as the rules have it.
         """
-        if (made := sent.made(await self._stored())) is not None:
-            return made
-        await transact(
-            self.store,
-            self.decider,
-            self.id,
-            decide,
-            envelope=lambda event, _version: sent.envelope(event, subject=self.subject, now=now),
-        )
-        stored = await self._stored()
-        made = sent.made(stored)
-        if made is None and decide(self._fold(stored)):
+        try:
+            decided = await transact_guarded(
+                self.store, self.decider, self.id, sent.unless_made(judge), envelope=envelope
+            )
+        except Rejected:
+            # The same request beside this one may have decided it between two looks.
+            stored = await self.store.load(self.decider.stream(self.id))
+            if sent.made(stored) is None:
+                raise
+            return Decided([], state_of(self.decider, stored), stored)
+        if decided.known:
             raise Problem(KEY_USED)
-        return made or stored[-1]
+        return decided
 
-    async def _stored(self) -> Sequence[StoredEvent]:
-        return await self.store.load(self.decider.stream(self.id))
+    async def made(
+        self,
+        sent: Sent,
+        decide: Callable[[State], list[EventModel]],
+        *,
+        subject: str,
+        now: datetime,
+    ) -> StoredEvent:
+        """What the request made; where nothing had to change, the last word on the subject.
 
-    def _fold(self, stored: Sequence[StoredEvent]) -> State:
-        return self.decider.fold(decode(one.envelope.type, one.data) for one in stored)
+        Raises: as `once`.
+        """
+
+        async def judge(state: State, _: Sequence[StoredEvent]) -> Judged:
+            return Judged(decide(state))
+
+        def envelope(event: EventModel, _version: int) -> Envelope:
+            return sent.envelope(event, subject=subject, now=now)
+
+        decided = await self.once(sent, judge, envelope=envelope)
+        return sent.made(decided.stream) or decided.stream[-1]
 
 
 def token_after(event: StoredEvent, tokens: PositionTokens) -> str:

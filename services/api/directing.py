@@ -1,6 +1,6 @@
 """Directives are decided: drafted, issued, answered, ended. Each is a request with a key."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -8,11 +8,10 @@ from uuid import UUID, uuid5
 import msgspec
 
 from schemas.envelope import Envelope
-from schemas.events import EventModel, decode
+from schemas.events import EventModel
 from schemas.events.directive import DirectiveDrafted
 from services.api.bodies import Body
-from services.api.deciding import Sent, token_after
-from services.api.problems import KEY_USED
+from services.api.deciding import Decisions, Sent, token_after
 from services.api.reading import Resources, registry_now
 from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
@@ -27,11 +26,9 @@ from services.domain.directives import (
 from services.domain.issuing import Circumstances
 from services.domain.policies import Policy
 from services.domain.registry import Registry, day_of
-from services.domain.rejected import Rejected
 from services.domain.steps import Phase, Standing
 from services.eventlog.store import Guard, StoredEvent
-from services.eventlog.transact import Contended, Judged, transact_guarded
-from services.operation.problems import Problem
+from services.eventlog.transact import Judge, Judged, state_of
 
 type Take = Callable[[Directive, Actor], list[EventModel]]
 """A step on the directive by somebody who may know of it."""
@@ -76,41 +73,31 @@ class Deciding:
         """How directives are decided in the realm of the request."""
         return decider_in(self.sent.realm)
 
-    @property
-    def stream(self) -> str:
-        """The directive's stream."""
-        return self.decider.stream(self.id)
-
     async def draft(self, written: DirectiveDrafted) -> DirectiveState:
         """The draft is written down, or written anew."""
 
-        async def judge() -> Judged[Directive]:
+        async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
             there, guard = await self._circumstances()
-            return Judged(lambda directive: self._drafted(directive, written, there), [guard])
+            return Judged(self._drafted(directive, written, there), [guard])
 
         return await self._decide(judge)
 
     async def issue(self) -> DirectiveState:
         """The draft rules from now on."""
 
-        async def judge() -> Judged[Directive]:
+        async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
             there, guard = await self._circumstances()
-            grounds, guards = await self._ground()
-            return Judged(
-                lambda directive: self._issued(directive, there, grounds), [guard, *guards]
-            )
+            ground, guards = await self._ground(directive)
+            return Judged(self._issued(directive, there, ground), [guard, *guards])
 
         return await self._decide(judge)
 
     async def take(self, step: Take, *, addressee: str | None) -> DirectiveState:
         """A step of one addressee's life, or (None) of the whole."""
 
-        async def judge() -> Judged[Directive]:
+        async def judge(directive: Directive, _: Sequence[StoredEvent]) -> Judged:
             there, guard = await self._circumstances()
-            return Judged(
-                lambda directive: step(directive, self._actor(directive, addressee, there)),
-                [guard],
-            )
+            return Judged(step(directive, self._actor(directive, addressee, there)), [guard])
 
         return await self._decide(judge)
 
@@ -121,7 +108,7 @@ class Deciding:
             DirectiveUnknown: it was not.
         """
         stored = await self.resources.store.load(self.decider.stream(other))
-        if not self._fold(stored).standing:
+        if not state_of(self.decider, stored).standing:
             raise DirectiveUnknown()
 
     def _drafted(
@@ -131,17 +118,14 @@ class Deciding:
         return directives.draft(directive, written)
 
     def _issued(
-        self, directive: Directive, there: Circumstances, grounds: dict[str, Policy]
+        self, directive: Directive, there: Circumstances, ground: Policy
     ) -> list[EventModel]:
         actor, written = self._actor(directive, None, there), directive.draft
         if written is None or directive.phase != "draft":
             raise IllegalStep("issue", directive.phase)
         mandate = issuing.mandate_of(self.sent.identity, written, there)
         if written.stops is not None:
-            if (named := written.stops.policy) not in grounds:
-                # The draft was written anew between the look at its ground and this look at it.
-                raise Contended(self.stream)
-            policies.check_ground(grounds[named], named, at=self.now)
+            policies.check_ground(ground, written.stops.policy, at=self.now)
         policy = self.registry.clocks(day_of(self.now)) or clocks.DEFAULT
         return directives.issue(directive, actor, mandate, now=self.now, policy=policy)
 
@@ -161,52 +145,19 @@ class Deciding:
         orders = await self.resources.orders.read()
         return Circumstances(orders.matrix(self.now), self.registry), orders.guard
 
-    async def _ground(self) -> tuple[dict[str, Policy], list[Guard]]:
+    async def _ground(self, directive: Directive) -> tuple[Policy, list[Guard]]:
         """The policy that the draft names as its ground, and the version it was read at."""
-        written = self._fold(await self.resources.store.load(self.stream)).draft
+        written = directive.draft
         if written is None or written.stops is None:
-            return {}, []
-        named = written.stops.policy
-        stream = policies.DECIDER.stream(named)
+            return policies.DECIDER.initial, []
+        stream = policies.DECIDER.stream(written.stops.policy)
         stored = await self.resources.store.load(stream)
-        policy = policies.DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
-        return {named: policy}, [Guard(stream, len(stored))]
+        return state_of(policies.DECIDER, stored), [Guard(stream, len(stored))]
 
-    async def _decide(self, judge: Callable[[], Awaitable[Judged[Directive]]]) -> DirectiveState:
-        """Decided once for the key; sent again, it is answered by what it made."""
-        store = self.resources.store
-        stored = await store.load(self.stream)
-        if self.sent.made(stored) is None:
-            refused = await self._transact(judge)
-            stored = await store.load(self.stream)
-            # The same request beside this one may have decided it between two looks.
-            if refused is not None and self.sent.made(stored) is None:
-                raise refused
-        return self._answer(stored)
-
-    async def _transact(
-        self, judge: Callable[[], Awaitable[Judged[Directive]]]
-    ) -> Exception | None:
-        """None when it is decided or nothing had to be; else why not."""
-        wanted: list[EventModel] = []
-
-        async def noted() -> Judged[Directive]:
-            judged = await judge()
-
-            def decide(directive: Directive) -> list[EventModel]:
-                wanted[:] = judged.decide(directive)
-                return list(wanted)
-
-            return Judged(decide, judged.guards)
-
-        try:
-            decided = await transact_guarded(
-                self.resources.store, self.decider, self.id, noted, envelope=self._envelope
-            )
-        except Rejected as refused:
-            return refused
-        # An id that the store knows from another stream: the key was used about another matter.
-        return Problem(KEY_USED) if wanted and not decided.events else None
+    async def _decide(self, judge: Judge[Directive]) -> DirectiveState:
+        decisions = Decisions(self.resources.store, self.decider, self.id)
+        decided = await decisions.once(self.sent, judge, envelope=self._envelope)
+        return self._answer(decided.state, decided.stream[-1])
 
     def _envelope(self, event: EventModel, _version: int) -> Envelope:
         """The first event has the request's own id, one that follows from it an id made of it."""
@@ -216,8 +167,7 @@ class Deciding:
             return msgspec.structs.replace(envelope, id=own)
         return envelope
 
-    def _answer(self, stored: Sequence[StoredEvent]) -> DirectiveState:
-        directive = self._fold(stored)
+    def _answer(self, directive: Directive, last: StoredEvent) -> DirectiveState:
         who = self.sent.identity
         own = spoken_for(who, self.registry, day_of(self.now))
         return DirectiveState(
@@ -228,8 +178,5 @@ class Deciding:
                 for addressee, standing in directive.standing.items()
                 if who.kind in ("pm", "deputy") or addressee in own
             ],
-            position=token_after(stored[-1], self.resources.tokens),
+            position=token_after(last, self.resources.tokens),
         )
-
-    def _fold(self, stored: Sequence[StoredEvent]) -> Directive:
-        return self.decider.fold(decode(one.envelope.type, one.data) for one in stored)

@@ -1,6 +1,6 @@
 """Orders of the Prime Minister: issued by the PM, and read as they stood at any moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Annotated, Literal
@@ -10,12 +10,14 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSc
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
-from schemas.events import decode
+from schemas.envelope import Envelope
+from schemas.events import EventModel, decode
 from schemas.events.model import Key, Name, Province, Text
 from schemas.events.order import Clause, Dimension, OrderIssued, Reservation
 from services.api.answers import answer, answer_page, page_of, read_responses
 from services.api.bodies import Body, Page, When, self_contained
 from services.api.deciding import (
+    Decisions,
     IdempotencyKey,
     Sent,
     body_of,
@@ -31,9 +33,8 @@ from services.domain.naming import GroupGiven
 from services.domain.orders import Draft, issue, judged_by
 from services.domain.scope import Resource
 from services.domain.validity import ENDLESS, Ruling
-from services.eventlog.authority import STREAM
 from services.eventlog.store import StoredEvent
-from services.eventlog.transact import Judged, transact_guarded
+from services.eventlog.transact import Judged
 from services.identity.identity import Identity
 from services.operation.problems import Problem
 
@@ -218,11 +219,8 @@ async def issue_order(
     """
     body = await body_of(request, OrderBody)
     sent = Sent(identity, key, digest_of(body))
-    made = sent.made(await resources.store.load(STREAM))
-    if made is None:
-        await _issue(body.draft, sent, resources)
-        stored = await resources.store.load(STREAM)
-        made = sent.made(stored) or _numbered(body.number, stored)
+    stored = await _issue(body.draft, sent, resources)
+    made = sent.made(stored) or _numbered(body.number, stored)
     return IssuedOrder(
         number=body.number,
         position=token_after(made, resources.tokens),
@@ -260,21 +258,19 @@ async def get_order(request: Request, question: Asked, number: NumberPath) -> Re
     raise not_found()
 
 
-async def _issue(draft: Draft, sent: Sent, resources: Resources) -> None:
-    """Judged by what is registered, and decided only while that holds still."""
+async def _issue(draft: Draft, sent: Sent, resources: Resources) -> Sequence[StoredEvent]:
+    """All orders with this one: judged by what is registered, decided while that holds still."""
     now, subject = resources.clock(), f"orders/{draft.number}"
 
-    async def judge() -> Judged[Chain]:
+    async def judge(chain: Chain, _: Sequence[StoredEvent]) -> Judged:
         registry, guards = await registry_held(resources, partial(judged_by, draft))
-        return Judged(partial(issue, draft=draft, registry=registry, now=now), guards)
+        return Judged(issue(chain, draft, registry=registry, now=now), guards)
 
-    await transact_guarded(
-        resources.store,
-        DECIDER,
-        PRIME_MINISTER,
-        judge,
-        envelope=lambda event, _version: sent.envelope(event, subject=subject, now=now),
-    )
+    def envelope(event: EventModel, _version: int) -> Envelope:
+        return sent.envelope(event, subject=subject, now=now)
+
+    decisions = Decisions(resources.store, DECIDER, PRIME_MINISTER)
+    return (await decisions.once(sent, judge, envelope=envelope)).stream
 
 
 def _numbered(number: str, stored: Iterable[StoredEvent]) -> StoredEvent:

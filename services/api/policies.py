@@ -3,7 +3,7 @@
 They are published; a suspension names one of them as its ground.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,7 +14,7 @@ from pydantic import ConfigDict, model_validator
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
-from schemas.events import EventModel, decode
+from schemas.events import EventModel
 from schemas.events.model import Key, Name, Text
 from schemas.events.policy import Outcome, PolicyKind, PolicyRegistered, PolicyRevoked
 from services.api.answers import answer, answer_page, page_of, read_responses
@@ -35,7 +35,7 @@ from services.domain import policies
 from services.domain.policies import DECIDER, Policy
 from services.domain.registry import Registry, day_of
 from services.domain.scope import Resource
-from services.eventlog.store import StoredEvent
+from services.eventlog.transact import state_of
 from services.identity.identity import Identity
 
 router = APIRouter(tags=["policies"])
@@ -227,7 +227,7 @@ async def revoke_policy(keeping: Kept, id_: PolicyPath) -> PolicyDecided:
     stored = await keeping.resources.store.load(DECIDER.stream(id_))
     if not stored:
         raise not_found()
-    last = _fold(stored).registered[-1]
+    last = state_of(DECIDER, stored).registered[-1]
     if await keeping.ministry(last.kind) != last.ministry:
         raise policies.NotPolicyKeeper(last.kind)
     stated = {name: getattr(body, name) for name in RevocationBody.model_fields}
@@ -280,13 +280,9 @@ async def get_policy(request: Request, question: Asked, id_: PolicyPath) -> Resp
 async def _decide(
     keeping: Keeping, sent: Sent, id_: str, decide: Callable[[Policy], list[EventModel]]
 ) -> PolicyDecided:
-    decisions = Decisions(keeping.resources.store, DECIDER, id_, f"policies/{id_}")
-    made = await decisions.once(sent, decide, now=keeping.resources.clock())
+    decisions, now = Decisions(keeping.resources.store, DECIDER, id_), keeping.resources.clock()
+    made = await decisions.made(sent, decide, subject=f"policies/{id_}", now=now)
     return PolicyDecided(id=id_, position=token_after(made, keeping.resources.tokens))
-
-
-def _fold(stored: Sequence[StoredEvent]) -> Policy:
-    return DECIDER.fold(decode(one.envelope.type, one.data) for one in stored)
 
 
 def _registered(registry: Registry) -> Iterator[tuple[str, Policy]]:

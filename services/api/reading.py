@@ -16,7 +16,7 @@ from fastapi import Depends, Query, Request
 
 from schemas.envelope import DECISIONS_SLOT, SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
-from services.api.database import Connection, Found, Pool, Row, snapshot_of
+from services.api.database import STATEMENT_SECONDS, Connection, Found, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
@@ -112,6 +112,11 @@ async def registry_held(
 
 async def _registry_until(resources: Resources) -> tuple[Registry, int]:
     """What is registered, and the first position of a decision that it does not know."""
+    async with resources.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
+        seen = await snapshot(connection, "")
+    # One statement is a snapshot of its own, and most often nothing has changed.
+    if (held := resources.reference.held(seen)) is not None:
+        return held.registry, seen.progress[DECISIONS_SLOT]
     async with snapshot_of(resources.pool) as connection:
         seen = await snapshot(connection, "")
         reference = await resources.reference.at(connection, seen, Live())

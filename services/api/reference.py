@@ -186,6 +186,10 @@ class ReferenceCache:
         self._steps: OrderedDict[tuple[int | None, ...], _Steps] = OrderedDict()
         self._reading = asyncio.Lock()
 
+    def held(self, seen: Snapshot) -> Reference | None:
+        """What is known now, if it is remembered."""
+        return self._known.get((*seen.reference, Live))
+
     async def at(self, connection: Connection, seen: Snapshot, known: Known) -> Reference:
         """The reference data that were known, as this transaction sees them."""
         steps = self._steps.get(seen.reference) or await self._steps_of(connection, seen)

@@ -18,9 +18,9 @@ class Decider[State]:
         """The name of the stream of one such subject."""
         return f"{self.subject}/{id_}"
 
-    def fold(self, events: Iterable[EventModel]) -> State:
-        """The state after these events."""
-        state = self.initial
+    def fold(self, events: Iterable[EventModel], state: State | None = None) -> State:
+        """The state after these events, from the beginning or from this state on."""
+        state = self.initial if state is None else state
         for event in events:
             state = self.evolve(state, event)
         return state

@@ -5,23 +5,18 @@ a decision wins: the append fails, and the decision is judged again by what was 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 
-from schemas.events import EventModel, decode
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.matrix import Matrix
 from services.domain.registry import day_of
 from services.domain.validity import Validity
 from services.eventlog.store import DecisionStore, Guard
-from services.eventlog.transact import Judged
+from services.eventlog.transact import state_of
 
 STREAM = DECIDER.stream(PRIME_MINISTER)
-
-type DecideUnder[State] = Callable[[Chain, State], list[EventModel]]
-"""Decides on its own stream's state, and asks `authority.grounds` of the chain."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +64,5 @@ class OrdersReader:
         """
         if await self._store.version(STREAM) != self._read.version:
             stored = await self._store.load(STREAM)
-            events = (decode(event.envelope.type, event.data) for event in stored)
-            self._read = Orders(DECIDER.fold(events), len(stored))
+            self._read = Orders(state_of(DECIDER, stored), len(stored))
         return self._read
-
-    async def judge[State](self, decide: DecideUnder[State]) -> Judged[State]:
-        """The decision under the orders as they stand now, for `transact_guarded`.
-
-        Raises:
-            StoreUnavailable: the store is away.
-        """
-        orders = await self.read()
-        return Judged(partial(decide, orders.chain), (orders.guard,))

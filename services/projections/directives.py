@@ -138,7 +138,8 @@ def _draft(fact: Fact, written: DirectiveDrafted) -> Row:
         written.acknowledge_by,
         written.report_by,
         written.model_dump_json(),
-        _NOT_SETTLED,
+        # What it will come to unless it was issued before: then the row is written once.
+        [EVERYTHING, f"{OWN}{written.deputy}"],
     )
 
 
@@ -181,7 +182,7 @@ def _alarms(
     falling = [(clock, alarm) for clock in clocks for alarm in alarms(clock)]
     for nth, (clock, alarm) in enumerate(falling):
         due = clock.owes, clock.ends, alarm.step, alarm.level, alarm.falls_at
-        yield fact.row(ALARMS, nth, directive, addressee, *due, _NOT_SETTLED)
+        yield fact.row(ALARMS, nth, directive, addressee, *due)
 
 
 def _stated(fact: Fact, due: DirectiveDue) -> Row:

@@ -25,7 +25,8 @@ from services.readmodels.facts import fact_table
 
 METADATA = MetaData(schema="directives")
 
-_SEEN = seen_by(f"readers IS NULL OR current_user = 'kamkap_timers' OR readers && {ENTITLED}")
+_TIMERS = "current_user = 'kamkap_timers'"
+_SEEN = seen_by(f"readers IS NULL OR {_TIMERS} OR readers && {ENTITLED}")
 
 DRAFTS = fact_table(
     "drafts",
@@ -78,14 +79,13 @@ ALARMS = fact_table(
     Column("step", Text, nullable=False),
     Column("level", SmallInteger, nullable=False),
     Column("falls_at", DateTime(timezone=True), nullable=False),
-    Column("readers", ARRAY(Text)),
     Index("alarms_falls_at", "falls_at"),
     Index("alarms_directive", "realm", "directive"),
     key=("nth",),
-    info=_SEEN,
+    info=seen_by(_TIMERS),
 )
 """When a timer has something to state, unless it is done by then: of one addressee, or of all where
-`addressee` is null. `readers` as WHOLES."""
+`addressee` is null. The timers' alone."""
 
 STATED = fact_table(
     "stated",
@@ -156,5 +156,5 @@ WHOLES = Table(
 who reads directives (a draft, what is confidential), and from when on nothing more is owed, with
 the place of the event that says so; `infinity` while something is. A filter, never an answer."""
 
-LOCKED = (DRAFTS, STEPS, ALARMS, STATED, AUTHORITY, UNDELIVERABLE)
+LOCKED = (DRAFTS, STEPS, STATED, AUTHORITY, UNDELIVERABLE)
 """The tables whose rows have the readers that WHOLES has of their directive."""

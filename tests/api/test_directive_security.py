@@ -20,7 +20,7 @@ from tests.api.country import PHUKET, Country, Json, open_country
 from tests.database import Database, fresh_database
 from tests.projections.network import event
 
-TABLES = ("drafts", "steps", "alarms", "stated", "authority", "wholes")
+TABLES = ("drafts", "steps", "stated", "authority", "wholes")
 CLOCK: Json = {"owes": "acknowledgement", "begins": "2024-09-01T05:01:00Z", "levels": ["pm"],
                "ends": "2024-09-02T05:01:00Z", "reminder_percent": 75,
                "level_seconds": 3600}  # fmt: skip
@@ -47,7 +47,7 @@ ENTITLED = {
 """Beside what is open: everybody's who reads directives at all."""
 
 ISSUED = {OPEN, SECRET, REWRITTEN, OF_PM, TO_MOI}
-HAS = {"steps": ISSUED, "alarms": ISSUED, "authority": ISSUED, "stated": {OPEN, SECRET}}
+HAS = {"steps": ISSUED, "authority": ISSUED, "stated": {OPEN, SECRET}}
 """Of which directives a table has rows; the others of all."""
 
 
@@ -153,6 +153,12 @@ async def test_what_a_reader_is_entitled_to_ends_with_the_transaction(
         await connection.close()
 
 
+async def test_no_reader_sees_the_timers_alarms(country: Country) -> None:
+    async with ask(country.gateway.resources, Identity.parse("pm"), NOW) as question:
+        await read_shaped(question, reads_of(question), UNSCOPED, only="TRUE")
+        assert await question.rows("SELECT directive FROM directives.alarms") == []
+
+
 @pytest.mark.usefixtures("country")
 @pytest.mark.parametrize(
     ("role", "sees"),
@@ -165,6 +171,7 @@ async def test_the_timers_see_every_directive(database: Database, role: str, see
         for table in ("drafts", "wholes"):
             seen = await _directives(connection, table)
             assert seen == ({OPEN} | ENTITLED["pm"] if sees else {OPEN})
+        assert await _directives(connection, "alarms") == (ISSUED if sees else set())
     finally:
         await connection.close()
 

@@ -1,7 +1,7 @@
 """A decision under the orders: what is committed between the look and the append always wins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from services.domain.registry import day_of
 from services.domain.rejected import Rejected
 from services.eventlog.authority import STREAM, Orders, OrdersReader
 from services.eventlog.store import Appended, Decision, DecisionStore, NewEvent, StoredEvent
-from services.eventlog.transact import Decided, transact_guarded
+from services.eventlog.transact import Decided, Judged, transact_guarded
 from services.identity.identity import Identity
 from tests.database import Database
 from tests.eventlog.stories import MOMENT, envelope
@@ -56,7 +56,7 @@ def evolve(state: Directives, _event: EventModel) -> Directives:
 DECIDER = Decider("directives", Directives(), evolve)
 
 
-def direct(chain: Chain, _state: Directives) -> list[EventModel]:
+def direct(chain: Chain) -> list[EventModel]:
     """The deputy orders an agency in Phuket to act."""
     grounds(chain, DEPUTY, act=Act.ORDER_TO_ACT, subject=FLOOD, at=BEGIN)
     return [NetworkOpened(opened_at=MOMENT)]
@@ -78,16 +78,18 @@ async def order(store: DecisionStore, number: str, *clauses: Clause) -> Appended
 
 
 class Interrupted(DecisionStore):
-    """A store in which something is committed right before a directive is loaded or appended."""
+    """A store in which something is committed right after the orders were looked at, or right
+    before a directive is appended."""
 
-    before_load: Callable[[], Awaitable[object]] | None = None
+    after_look: Callable[[], Awaitable[object]] | None = None
     before_append: Callable[[], Awaitable[object]] | None = None
 
-    async def load(self, stream: str) -> list[StoredEvent]:
-        if stream.startswith("directives/") and self.before_load:
-            happens, self.before_load = self.before_load, None
+    async def version(self, stream: str) -> int:
+        version = await super().version(stream)
+        if stream == STREAM and self.after_look:
+            happens, self.after_look = self.after_look, None
             await happens()
-        return await super().load(stream)
+        return version
 
     async def append(self, decision: Decision, *, timeout: float = 10.0) -> Appended:
         if decision.stream.startswith("directives/") and self.before_append:
@@ -106,10 +108,12 @@ async def store(database: Database) -> AsyncIterator[Interrupted]:
         await store.close()
 
 
-async def decide(store: DecisionStore, reader: OrdersReader, id_: str) -> Decided:
-    return await transact_guarded(
-        store, DECIDER, id_, partial(reader.judge, direct), envelope=partial(named, id_)
-    )
+async def decide(store: DecisionStore, reader: OrdersReader, id_: str) -> Decided[Directives]:
+    async def judge(_state: Directives, _: Sequence[StoredEvent]) -> Judged:
+        orders = await reader.read()
+        return Judged(direct(orders.chain), [orders.guard])
+
+    return await transact_guarded(store, DECIDER, id_, judge, envelope=partial(named, id_))
 
 
 @given(st.lists(st.integers(-50, 150), max_size=20))
@@ -129,10 +133,10 @@ def test_the_matrix_that_is_kept_is_that_of_each_moment(hours: list[int]) -> Non
 
 async def test_a_decision_that_nothing_crosses_is_appended(store: Interrupted) -> None:
     decided = await decide(store, OrdersReader(store), "flood")
-    assert (len(decided.events), decided.first_position) == (1, 1)
+    assert (len(decided.events), decided.stream[-1].position) == (1, 1)
 
 
-@pytest.mark.parametrize("seam", ["before_load", "before_append"])
+@pytest.mark.parametrize("seam", ["after_look", "before_append"])
 @pytest.mark.parametrize(("clause", "refusal"), LOSES, ids=["reserved", "re-assigned"])
 async def test_what_is_committed_after_the_look_at_the_orders_wins(
     store: Interrupted, seam: str, clause: Clause, refusal: type[Rejected]
@@ -147,7 +151,7 @@ async def test_another_order_only_makes_the_decision_be_judged_again(store: Inte
     elsewhere = Reservation(subject="incidents/fire")
     store.before_append = partial(order, store, "2/2567", elsewhere)
     decided = await decide(store, OrdersReader(store), "flood")
-    assert decided.first_position == 2
+    assert decided.stream[-1].position == 2
 
 
 async def test_among_many_at_once_none_is_decided_after_the_reservation(

@@ -1,7 +1,7 @@
 """Deciding: again when somebody was faster, by what the guards say now, never twice the same."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from schemas.events import EventModel
 from schemas.events.record import NetworkOpened
 from services.domain.decider import Decider
 from services.domain.rejected import Rejected
-from services.eventlog.store import DecisionStore, Guard
+from services.eventlog.store import DecisionStore, Guard, StoredEvent
 from services.eventlog.transact import Contended, Decided, Judged, transact, transact_guarded
 from tests.database import Database
 from tests.eventlog.stories import MOMENT, decision, envelope
@@ -62,14 +62,16 @@ async def test_a_decision_is_appended_at_the_end_of_its_stream(store: DecisionSt
     once = partial(
         transact, store, DECIDER, "a", partial(open_until, 9), envelope=partial(named, "a")
     )
-    assert await once() == Decided([OPENED], 0)
-    assert await once() == Decided([OPENED], 1)
-    assert [event.version for event in await store.load("opening/a")] == [1, 2]
+    for times in (1, 2):
+        decided = await once()
+        assert (decided.events, decided.state) == ([OPENED], Openings(times))
+        assert decided.stream == await store.load("opening/a")
+        assert [event.version for event in decided.stream] == list(range(1, times + 1))
 
 
 async def test_nothing_to_change_writes_nothing(store: DecisionStore) -> None:
     decided = await transact(store, DECIDER, "a", lambda _: [], envelope=partial(named, "a"))
-    assert decided == Decided([], None)
+    assert decided == Decided([], DECIDER.initial, [])
     assert await store.next_position() == 0
 
 
@@ -78,8 +80,10 @@ async def test_an_event_that_is_there_already_is_not_decided_again(store: Decisi
         return envelope("one-id", type_=event.type)
 
     decide = partial(open_until, 9)
-    assert (await transact(store, DECIDER, "a", decide, envelope=the_same)).events == [OPENED]
-    assert await transact(store, DECIDER, "a", decide, envelope=the_same) == Decided([], None)
+    first = await transact(store, DECIDER, "a", decide, envelope=the_same)
+    again = await transact(store, DECIDER, "a", decide, envelope=the_same)
+    assert (first.events, first.known) == ([OPENED], False)
+    assert again == Decided([], first.state, first.stream, known=True)
 
 
 async def test_among_contenders_an_invariant_holds(store: DecisionStore) -> None:
@@ -97,22 +101,22 @@ async def test_among_contenders_an_invariant_holds(store: DecisionStore) -> None
 async def test_a_guard_that_moved_is_judged_again(store: DecisionStore) -> None:
     judged_by: list[int] = []
 
-    async def judge() -> Judged[Openings]:
+    async def judge(state: Openings, _: Sequence[StoredEvent]) -> Judged:
         version = await store.version("orders/all")
         judged_by.append(version)
         if version == 0:
             # Somebody issues an order right after we looked.
             await store.append(decision("orders/all", 0, "order"))
-        return Judged(partial(open_until, 9), (Guard("orders/all", version),))
+        return Judged(open_until(9, state), (Guard("orders/all", version),))
 
     decided = await transact_guarded(store, DECIDER, "a", judge, envelope=partial(named, "a"))
     assert judged_by == [0, 1]
-    assert decided.first_position == 1
+    assert decided.stream[-1].position == 1
 
 
 async def test_contention_to_the_deadline_is_no_refusal_by_rule(store: DecisionStore) -> None:
-    async def judge() -> Judged[Openings]:
-        return Judged(partial(open_until, 9), (Guard("orders/all", 5),))
+    async def judge(state: Openings, _: Sequence[StoredEvent]) -> Judged:
+        return Judged(open_until(9, state), (Guard("orders/all", 5),))
 
     with pytest.raises(Contended, match="opening/a"):
         await transact_guarded(
