@@ -1,8 +1,9 @@
 """A long history, written by SQL straight into the read models' tables, no log behind it.
 
 Of 20 events 10 are heartbeats, 8 situation reports, 1 an indicator's value and 1 the opening of an
-old incident that is closed. Every event has its identity, as the runner would have written it; the
-columns have the runner's shape. Its times lie in the 300 days before the open flood.
+old incident that is closed. With every hundredth a centre beside those of the provinces is silent
+for an hour. Every event has its identity, as the runner would have written it; the columns have the
+runner's shape. Its times lie in the 300 days before the open flood.
 """
 
 import asyncpg
@@ -13,7 +14,8 @@ _INDEXES = """
 SELECT n.nspname AS schema, c.relname AS name, pg_get_indexdef(i.indexrelid) AS made
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('events', 'situations', 'indicators', 'incidents') AND NOT i.indisunique
+WHERE n.nspname IN ('events', 'situations', 'indicators', 'incidents', 'centres')
+  AND NOT i.indisunique
 """
 
 _PLACED = """
@@ -68,6 +70,21 @@ _WRITES = (
     INSERT INTO incidents.coordinates
     SELECT 'actual', place, 'old-' || nth, time, TRUE, time, slot, position + 1000000000
     FROM placed CROSS JOIN LATERAL (VALUES ('TH'), (province)) AS at (place) WHERE kind = 19
+    """,
+    """
+    INSERT INTO centres.silences
+    SELECT 'actual', 64, told.position, 64, told.position, told.time, '/network/timers', NULL,
+           's' || told.position, NULL, NULL, 'doc:moi.office-' || nth / 100 % 10000, told.state,
+           told.time
+    FROM placed CROSS JOIN LATERAL (
+        VALUES (2 * nth, time, 'silent'), (2 * nth + 1, time + interval '1 hour', 'heard')
+    ) AS told (position, time, state) WHERE nth % 100 = 0
+    """,
+    """
+    INSERT INTO centres.spans
+    SELECT 64, 2 * nth, 'actual', 'doc:moi.office-' || nth / 100 % 10000, time,
+           time + interval '1 hour', 64, 2 * nth + 1
+    FROM placed WHERE nth % 100 = 0
     """,
 )
 

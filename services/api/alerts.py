@@ -14,6 +14,8 @@ from services.api.problems import BAD_CURSOR
 from services.api.reading import Listed, Listing, Question
 from services.domain.scope import Resource
 from services.operation.problems import Problem
+from services.readmodels.facts import span
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["alerts"])
 
@@ -23,7 +25,7 @@ SELECT a.alert, a.source, a.id, a.time, a.message, a.incident, a.event_th, a.hea
        a.headline_en, a.description, a.instruction, a.urgency, a.severity, a.certainty, a.effective,
        a.expires, a.provinces, a.slot, a.position, a.root_slot, a.root_position
 FROM alerts.messages a
-WHERE a.expires > :as_of AND a.effective <= :as_of AND a.message <> 'cancel' AND {counts}
+WHERE {stands} AND a.message <> 'cancel' AND {counts}
   AND (:nation OR a.provinces && CAST(:scope_provinces AS text[]))
   AND (CAST(:provinces AS text[]) IS NULL OR a.provinces && :provinces)
   AND (CAST(:after_time AS timestamptz) IS NULL OR (a.effective, a.source, a.id) <
@@ -93,18 +95,35 @@ async def active(
     limit: int | None = None,
 ) -> list[Row]:
     """The alerts that stand in these provinces, or anywhere, within the reader's scope."""
+    query = query_of(question, provinces, after=after, limit=limit)
+    return await question.rows(query.sql, **query.named)
+
+
+def query_of(
+    question: Question,
+    provinces: Sequence[str] | None,
+    *,
+    after: tuple[datetime, str, str] | None = None,
+    limit: int | None = None,
+) -> Statement:
+    """What finds them."""
     moment, scope = question.moment, question.scope
     after_time, after_source, after_id = after or (None, None, None)
-    return await question.rows(
-        _ACTIVE.format(counts=moment.counts("a"), later_counts=moment.counts("later")),
-        nation=scope.nation,
-        scope_provinces=sorted(scope.provinces),
-        provinces=None if provinces is None else list(provinces),
-        after_time=after_time,
-        after_source=after_source,
-        after_id=after_id,
-        limit=limit,
+    named = {
+        "nation": scope.nation,
+        "scope_provinces": sorted(scope.provinces),
+        "provinces": None if provinces is None else list(provinces),
+        "after_time": after_time,
+        "after_source": after_source,
+        "after_id": after_id,
+        "limit": limit,
+    }
+    sql = _ACTIVE.format(
+        stands=f"{span('a.effective', 'a.expires')} @> CAST(:as_of AS timestamptz)",
+        counts=moment.counts("a"),
+        later_counts=moment.counts("later"),
     )
+    return Statement(sql, named)
 
 
 def _after(listed: Listing) -> tuple[datetime, str, str] | None:

@@ -15,6 +15,7 @@ from services.api.problems import not_found
 from services.api.reading import Asked, Listed, Question
 from services.domain import thai
 from services.domain.scope import Resource, Scope
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["centres"])
 
@@ -31,9 +32,15 @@ FROM centres.silences s
 WHERE s.centre = c.centre AND {counts}
 ORDER BY s.time DESC, s.source DESC, coalesce(s.sequence, -1) DESC, s.id DESC LIMIT 1
 """
+# IS TRUE keeps the list a table to look names up in, made when the first is looked up: joined with
+# it, the planner may go through all of it for each of them.
 _SILENT = f"""
-SELECT c.centre, word.* FROM unnest(string_to_array(:centres, ',')) AS c (centre)
-CROSS JOIN LATERAL ({_WORD}) word WHERE word.state = 'silent'
+SELECT c.centre, word.* FROM (
+    SELECT DISTINCT span.centre FROM centres.spans span
+    WHERE span.realm = :realm AND {{may_be}}
+      AND (span.centre IN (SELECT unnest(string_to_array(:centres, ',')))) IS TRUE
+) c
+CROSS JOIN LATERAL ({_WORD}) word WHERE word.state = 'silent' ORDER BY c.centre
 """
 # A sealed event was heard too, but nothing of it is shown.
 _HEARD = f"""
@@ -149,7 +156,9 @@ async def get_centre(
 
 def centres_in(question: Question, scope: Scope) -> Iterable[CentreRegistered]:
     """The centres there were on the day, as far as the scope reaches."""
-    return (one for one in question.there.centres if scope.sees_centre(one.centre, one.province))
+    return (
+        one for one in question.registered.centres if scope.sees_centre(one.centre, one.province)
+    )
 
 
 async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Mapping[str, Row]:
@@ -163,13 +172,18 @@ async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Ma
     return {row.source: row for row in rows}
 
 
-async def silent_of(question: Question, centres: Iterable[CentreRegistered]) -> list[Row]:
-    """Since when each is silent, of those that are."""
-    return await question.rows(
-        _SILENT.format(counts=question.moment.counts("s")),
-        # In one text: the driver takes longer over each element of an array than the question.
-        centres=",".join(one.centre for one in centres),
-    )
+async def silent_of(question: Question, centres: str) -> list[Row]:
+    """Since when each of these (ids with commas between them) is silent, of those that are."""
+    query = silences(question, centres)
+    return await question.rows(query.sql, **query.named)
+
+
+def silences(question: Question, centres: str) -> Statement:
+    """What finds them."""
+    moment = question.moment
+    may_be = moment.may_span("span.began", "span.ended")
+    # In one text: the driver takes longer over each element of an array than the question.
+    return Statement(_SILENT.format(counts=moment.counts("s"), may_be=may_be), {"centres": centres})
 
 
 async def _missing(question: Question, source: str) -> Missing:

@@ -205,7 +205,7 @@ def _nation(question: Question) -> View:
         for target in matrix.targets(dimension)
         for holding in matrix.cell(dimension, target).holdings
     )
-    provinces = (one.province for one in question.there.provinces)
+    provinces = (one.province for one in question.registered.provinces)
     return View(question, frozenset({NATION, *provinces}), _keyed(held), nation=True)
 
 

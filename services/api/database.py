@@ -39,6 +39,16 @@ class Row(asyncpg.Record):
             raise AttributeError(column) from None
 
 
+class Found(dict[str, Any]):
+    """A row that was asked for together with others: values as JSON has them, times as texts."""
+
+    def __getattr__(self, column: str) -> Any:  # noqa: ANN401 -- whatever the column holds
+        try:
+            return self[column]
+        except KeyError:
+            raise AttributeError(column) from None
+
+
 type Pool = asyncpg.Pool[Row]
 type Connection = PoolConnectionProxy[Row]
 
@@ -54,6 +64,8 @@ async def readers_of(dsn: str, *, size: int = CONNECTIONS) -> AsyncIterator[Pool
         reset=leave_as_it_is,
         statement_cache_size=_STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
+        # Longer ones too, which the driver would prepare anew each time.
+        max_cacheable_statement_size=0,
         server_settings=_SETTINGS,
     )
     async with open_until_left(pool):

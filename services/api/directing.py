@@ -12,7 +12,7 @@ from schemas.events import EventModel
 from schemas.events.directive import DirectiveDrafted
 from services.api.bodies import Body
 from services.api.deciding import Decisions, Sent, token_after
-from services.api.reading import Registered, Resources, registered, registered_until
+from services.api.reading import RegistryRead, Resources, registry_read, registry_until
 from services.domain import clocks, directives, issuing, policies
 from services.domain.addressees import spoken_for
 from services.domain.decider import Decider
@@ -63,13 +63,13 @@ class Deciding:
     resources: Resources
     sent: Sent
     id: str
-    registered: Registered
+    read: RegistryRead
     now: datetime
 
     @classmethod
     async def of(cls, resources: Resources, sent: Sent, id_: str) -> "Deciding":
         """The request with what is registered now."""
-        return cls(resources, sent, id_, await registered(resources), resources.clock())
+        return cls(resources, sent, id_, await registry_read(resources), resources.clock())
 
     @property
     def decider(self) -> Decider[Directive]:
@@ -155,7 +155,7 @@ class Deciding:
 
         What the store has of these streams of the registry and the read models lack is waited for.
         """
-        seen, streams = self.registered, sorted(named)
+        seen, streams = self.read, sorted(named)
         while True:
             heads = await self.resources.store.heads([*STREAMS, *streams])
             orders = (await self.resources.orders.read_at(heads))[self.sent.realm]
@@ -164,7 +164,7 @@ class Deciding:
                 return there, [*orders.guards, *guards_on(streams, heads)]
             if directive is not None:
                 self._require_seen(directive, there)
-            seen = await registered_until(self.resources, end)
+            seen = await registry_until(self.resources, end)
 
     def _require_seen(self, directive: Directive, there: Circumstances) -> None:
         """Asked before anything is waited for: that would tell who may not know of it that it is.
@@ -203,7 +203,7 @@ class Deciding:
 
     def _answer(self, directive: Directive, last: StoredEvent) -> DirectiveState:
         who = self.sent.identity
-        own = spoken_for(who, self.registered.registry, day_of(self.now))
+        own = spoken_for(who, self.read.registry, day_of(self.now))
         return DirectiveState(
             id=self.id,
             state=directive.phase,

@@ -1,14 +1,16 @@
 """How much is owed under directives: counted by addressee, of what the reader may see."""
 
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from services.api.bodies import Body
-from services.api.directive_rows import not_over, read_shaped
+from services.api.database import Found
+from services.api.directive_rows import not_over, shaped_by
 from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import readership_of
 from services.domain.steps import DONE
+from services.readmodels.statements import Statement
 
 _OWED = """
 SELECT life.addressee, count(*) AS open, count(*) FILTER (WHERE life.overdue) AS overdue,
@@ -22,6 +24,10 @@ WHERE {in_scope} AND shaped.state IN ('open', 'taken_over')
 GROUP BY life.addressee
 """
 _DONE = sorted(f"{kind} {standing}" for kind, done in DONE.items() for standing in done)
+
+
+# For whom no directive ever is.
+_NONE = Statement("SELECT WHERE FALSE", {})
 
 
 class DirectiveCounts(Body):
@@ -38,18 +44,18 @@ type Owed = Mapping[str, DirectiveCounts] | None
 """By addressee; None where no directive is for the reader."""
 
 
-async def owed(question: Question) -> Owed:
-    """What every addressee owes at the moment: one query, however many they are."""
+def owing(question: Question) -> Statement:
+    """What finds what every addressee owes at the moment: one query, however many they are."""
     reads = readership_of(question.identity, Circumstances(question.matrix, question.registry))
     if reads.is_empty:
+        return _NONE
+    return shaped_by(question, reads, _OWED, only=not_over(question), done=_DONE)
+
+
+def owed_of(asked: Statement, rows: Iterable[Found]) -> Owed:
+    """What the rows of that query say."""
+    if asked is _NONE:
         return None
-    rows = await read_shaped(
-        question,
-        reads,
-        _OWED,
-        only=not_over(question),
-        done=_DONE,
-    )
     names = DirectiveCounts.model_fields
     return {row.addressee: DirectiveCounts(**{one: row[one] for one in names}) for row in rows}
 

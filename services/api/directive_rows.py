@@ -8,6 +8,7 @@ from services.domain.readership import Readership, readership_of
 from services.domain.steps import OWING, RUNNING, UNANSWERED
 from services.readmodels.confidential import for_entitled
 from services.readmodels.readership import parameters, sees, sees_step
+from services.readmodels.statements import Statement
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
 # A directive's text is its last draft; the rest is folded from its steps, the last one counting.
@@ -188,18 +189,26 @@ def not_over(question: Question) -> str:
 async def read_shaped(
     question: Question, reads: Readership, select: str, *, only: str, **named: object
 ) -> list[Row]:
-    """The rows of a SELECT from `shaped`: each directive that passes `only`, as it stands.
+    """The rows of `shaped_by`."""
+    query = shaped_by(question, reads, select, only=only, **named)
+    return await question.rows(query.sql, **query.named)
+
+
+def shaped_by(
+    question: Question, reads: Readership, select: str, *, only: str, **named: object
+) -> Statement:
+    """A SELECT from `shaped`: each directive that passes `only`, as it stands.
 
     `{in_scope}` in it is the reader's scope; row security is the second lock, should it be missing.
     """
     sql = (_SHAPED + select).replace("{in_scope}", sees("shaped", question.moment))
-    return await question.rows(
-        for_entitled(counted(sql, question, only=only)),
+    all_named = {
         **parameters(reads),
-        unanswered=sorted(UNANSWERED),
-        owing=sorted(OWING),
+        "unanswered": sorted(UNANSWERED),
+        "owing": sorted(OWING),
         **named,
-    )
+    }
+    return Statement(for_entitled(counted(sql, question, only=only)), all_named)
 
 
 def counted(sql: str, question: Question, **named: str) -> str:

@@ -109,7 +109,7 @@ async def get_directive_times(
 def _named(question: Question, by: Grouping) -> Iterator[Named]:
     """The groups there are on the day."""
     if by == "province":
-        for one in question.there.provinces:
+        for one in question.registered.provinces:
             yield Named(id=one.province, name_th=one.name_th, name_en=one.name_en)
     else:
         for ministry in question.registry.each(MinistryRegistered, question.day):

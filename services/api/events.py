@@ -178,7 +178,7 @@ def _scoped(question: Question) -> dict[str, object]:
     scope = question.scope
     centres = {
         one.centre
-        for one in question.there.centres
+        for one in question.registered.centres
         if one.centre in scope.centres or one.province in scope.provinces
     }
     return {

@@ -1,6 +1,6 @@
 """Figures of places in incidents: what each source last said, and which one is shown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Literal, cast
@@ -13,7 +13,7 @@ from services.api.database import Row
 from services.api.reading import Question
 from services.domain.changes import Version
 from services.domain.precedence import Statement, rank, shown
-from services.readmodels.situations import states
+from services.readmodels.situations import stated, states
 
 type FigureName = Literal[
     "dead", "injured", "missing", "displaced", "households", "routes_closed", "routes_affected",
@@ -30,30 +30,39 @@ type Cell = tuple[str, str]
 _MONEY = FIGURES.index("damage_baht")
 _WHOLE = -1
 
-# What a source last said of each figure by its number, and its last report as a whole.
+# The last reports of each source, and what it last said of each figure that not all of these
+# state: mostly they do, so that few figures are looked for by their own index.
 _SAID = """
-SELECT s.place, s.incident, s.source, said.*
-FROM situations.series s CROSS JOIN LATERAL ({report} UNION ALL {figures}) said
-WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
-ORDER BY s.place, s.incident, s.source, said.nth, said.time DESC,
-         said.sequence DESC NULLS LAST, said.id DESC
+WITH last AS MATERIALIZED (
+    SELECT s.place, s.incident, s.source, {whole} AS nth,
+           CASE WHEN count(*) OVER said < :depth THEN 0
+                ELSE s.stated & ~bit_and(report.states) OVER said END AS searched,
+           report.*
+    FROM situations.series s CROSS JOIN LATERAL ({reports}) report
+    WHERE s.realm = :realm AND s.place = ANY(:places) AND s.incident = ANY(:incidents)
+    WINDOW said AS (PARTITION BY s.place, s.incident, s.source)
+)
+SELECT * FROM last
+UNION ALL
+SELECT s.place, s.incident, s.source, figure.*
+FROM (SELECT DISTINCT place, incident, source, searched FROM last WHERE searched <> 0) s
+CROSS JOIN LATERAL ({figures}) figure
+ORDER BY place, incident, source, nth, time DESC, sequence DESC NULLS LAST, id DESC
 """
-_REPORT = """
-(SELECT {whole} AS nth, r.time, r.sequence, r.id, NULL::numeric AS value, r.stated_by,
-        r.slot, r.position, r.root_slot, r.root_position, r.district, r.severity, r.needs, r.note
- FROM situations.reports r
- WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
- ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT 1)
+_OF_A_SOURCE = """
+FROM situations.reports r
+WHERE r.place = s.place AND r.incident = s.incident AND r.source = s.source AND {counts}
+  AND {stating}
+ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT :depth
+"""
+_REPORTS = """
+SELECT {states} AS states, r.time, r.sequence, r.id, r.stated_by, r.slot, r.position, r.root_slot,
+       r.root_position, r.figures, NULL::numeric AS value, r.district, r.severity, r.needs, r.note
 """
 # One index for each figure, so each is asked for by name.
 _FIGURE = """
-(SELECT {nth}, r.time, r.sequence, r.id, r.figures[{nth} + 1], r.stated_by,
-        r.slot, r.position, r.root_slot, r.root_position, NULL, NULL, NULL, NULL
- FROM situations.reports r
- WHERE (s.stated >> {nth}) & 1 = 1
-   AND r.place = s.place AND r.incident = s.incident AND r.source = s.source
-   AND {states} AND {counts}
- ORDER BY r.time DESC, r.sequence DESC NULLS LAST, r.id DESC LIMIT :depth)
+SELECT {nth}, 0, 0, r.time, r.sequence, r.id, r.stated_by, r.slot, r.position, r.root_slot,
+       r.root_position, NULL::numeric[], r.figures[{nth} + 1], NULL, NULL, NULL::text[], NULL
 """
 
 
@@ -119,14 +128,8 @@ async def read_said(
 ) -> tuple[Grid, Reports]:
     """What every source last said in each place and incident: of every figure, with `depth` 2 also
     before that; and its last report."""
-    counts = question.moment.counts("r")
-    report = _REPORT.format(whole=_WHOLE, counts=counts)
-    figures = (
-        _FIGURE.format(nth=nth, states=states("r.", nth), counts=counts)
-        for nth in range(len(FIGURES))
-    )
     rows = await question.rows(
-        _SAID.format(report=report, figures=" UNION ALL ".join(figures)),
+        _of_sources(question.moment.counts("r")),
         places=list(places),
         incidents=list(incidents),
         depth=depth,
@@ -135,24 +138,52 @@ async def read_said(
     reports: dict[Cell, list[Row]] = {}
     for row in rows:
         cell = row.place, row.incident
+        for nth, number in _numbers(row):
+            _add(grid.setdefault(cell, {}).setdefault(nth, []), row, number)
         if row.nth == _WHOLE:
-            reports.setdefault(cell, []).append(row)
-        else:
-            _add(grid.setdefault(cell, {}).setdefault(row.nth, []), row)
+            said = reports.setdefault(cell, [])
+            # Of each source the last alone: those before it are here for what they changed.
+            if not said or said[-1].source != row.source:
+                said.append(row)
     for said in reports.values():
         # Of one moment in the order of the sources, which is theirs already.
         said.sort(key=lambda row: row.time, reverse=True)
     return grid, reports
 
 
-def _add(said: list[Statement[Value]], row: Row) -> None:
+def _of_sources(counts: str) -> str:
+    reports = _REPORTS.format(states=stated("r.")) + _OF_A_SOURCE.format(
+        counts=counts, stating="TRUE"
+    )
+    figures = (
+        _FIGURE.format(nth=nth)
+        + _OF_A_SOURCE.format(
+            counts=counts, stating=f"(s.searched >> {nth}) & 1 = 1 AND {states('r.', nth)}"
+        )
+        for nth in range(len(FIGURES))
+    )
+    found = " UNION ALL ".join(f"({figure})" for figure in figures)
+    return _SAID.format(whole=_WHOLE, reports=reports, figures=found)
+
+
+def _numbers(row: Row) -> Iterator[tuple[int, Decimal]]:
+    """The figures that a row is to be asked for: its own, or of a report all not searched for."""
+    if row.nth != _WHOLE:
+        yield row.nth, row.value
+    elif row.states:
+        for nth, number in enumerate(row.figures):
+            if number is not None and not row.searched >> nth & 1:
+                yield nth, number
+
+
+def _add(said: list[Statement[Value]], row: Row, number: Decimal) -> None:
     """Put a statement beside those of other sources, or before its own source's later one."""
     if said and said[-1].source == row.source:
         latest = said.pop()
-        value = replace(latest.value, previous=row.value)
+        value = replace(latest.value, previous=number)
         said.append(Statement(latest.source, latest.time, latest.sequence, latest.id, value))
     else:
-        value = Value(row.value, None, row.stated_by, version_of(row))
+        value = Value(number, None, row.stated_by, version_of(row))
         said.append(Statement(row.source, row.time, row.sequence, row.id, value))
 
 

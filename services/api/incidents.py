@@ -14,7 +14,7 @@ from schemas.events.situation import Severity
 from schemas.ids import NATION
 from services.api.answers import answer, answer_page, read_responses, stated
 from services.api.bodies import Body, Page, When
-from services.api.database import Row
+from services.api.database import Found, Row
 from services.api.figures import Figures, Said, figures_of, patterns, read_said, said_of
 from services.api.moments import first_of, last_of
 from services.api.problems import BAD_CURSOR, not_found
@@ -23,7 +23,7 @@ from services.domain.matrix import Holding, Matrix
 from services.domain.scope import Resource, Scope
 from services.operation.problems import Problem
 from services.readmodels.incidents import of_agenda, of_ministry
-from services.readmodels.moment import Archive, Cut, Live
+from services.readmodels.statements import Statement
 
 router = APIRouter(tags=["incidents"])
 
@@ -129,7 +129,7 @@ _LISTS = ("provinces", "ministries", "agendas")
 _FOLDED = """
 WITH candidate AS (
     SELECT {in_one} own.opened_at, own.incident FROM incidents.coordinates own
-    WHERE own.realm = :realm AND own.coordinate {in_field} AND own.opened_at <= :as_of
+    WHERE own.realm = :realm AND own.coordinate {in_field}
       AND {may_count} AND {only} AND {opened_once}
     {in_order}
 )
@@ -166,6 +166,9 @@ WHERE (:nation OR provinces && CAST(:scope_provinces AS text[])
 LIMIT :limit
 """
 
+# One after the other: an index of spans takes no list.
+_LOOKED_AT = "SELECT unnest(CAST(:looked_at AS text[]))"
+
 # The bounds of a page, on the moment of opening.
 _WITHIN = """
 (CAST(:opened_from AS timestamptz) IS NULL OR {row}.opened_at >= :opened_from)
@@ -193,32 +196,38 @@ ORDER BY c.time, c.source, coalesce(c.sequence, -1), c.id
 
 async def find(question: Question, wanted: Wanted) -> list[Row]:
     """The incidents wanted, the last opened first, within the reader's scope."""
+    query = query_of(question, wanted)
+    return await question.rows(query.sql, **query.named)
+
+
+def query_of(question: Question, wanted: Wanted) -> Statement:
+    """What finds them."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
     looked_at = _looked_at(scope, wanted)
-    return await question.rows(
-        _found(question, wanted, len(looked_at)),
-        looked_at=looked_at if len(looked_at) != 1 else looked_at[0],
-        incidents=wanted.incidents and list(wanted.incidents),
-        nation=scope.nation,
-        scope_provinces=sorted(scope.provinces),
-        scope_ministries=sorted(scope.ministries),
-        scope_agendas=sorted(scope.agendas),
-        anybodys=wanted.held is None,
-        held_provinces=sorted(held.provinces),
-        held_ministries=sorted(held.ministries),
-        held_agendas=sorted(held.agendas),
-        provinces=wanted.provinces and list(wanted.provinces),
-        ministry=wanted.ministry,
-        agenda=wanted.agenda,
-        state=wanted.state,
-        severity=wanted.severity,
-        opened_from=wanted.opened_from,
-        opened_to=wanted.opened_to,
-        after_time=wanted.after and wanted.after[0],
-        after_id=wanted.after and wanted.after[1],
-        limit=wanted.limit,
-    )
+    named = {
+        "looked_at": looked_at if len(looked_at) != 1 else looked_at[0],
+        "incidents": wanted.incidents and list(wanted.incidents),
+        "nation": scope.nation,
+        "scope_provinces": sorted(scope.provinces),
+        "scope_ministries": sorted(scope.ministries),
+        "scope_agendas": sorted(scope.agendas),
+        "anybodys": wanted.held is None,
+        "held_provinces": sorted(held.provinces),
+        "held_ministries": sorted(held.ministries),
+        "held_agendas": sorted(held.agendas),
+        "provinces": wanted.provinces and list(wanted.provinces),
+        "ministry": wanted.ministry,
+        "agenda": wanted.agenda,
+        "state": wanted.state,
+        "severity": wanted.severity,
+        "opened_from": wanted.opened_from,
+        "opened_to": wanted.opened_to,
+        "after_time": wanted.after and wanted.after[0],
+        "after_id": wanted.after and wanted.after[1],
+        "limit": wanted.limit,
+    }
+    return Statement(_found(question, wanted, len(looked_at)), named)
 
 
 def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
@@ -229,9 +238,11 @@ def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
         "latest": _LATEST,
         # Of a single one the index has the order of the answer, and none stands twice.
         "in_one": "" if coordinates == 1 else "DISTINCT",
-        "in_field": "= :looked_at" if coordinates == 1 else "= ANY(:looked_at)",
+        "in_field": "= :looked_at" if coordinates == 1 else f"IN ({_LOOKED_AT})",
         "only": "TRUE" if wanted.incidents is None else "own.incident = ANY(:incidents)",
-        "may_count": _may_be_open(question) if wanted.state == "open" else "TRUE",
+        "may_count": question.moment.may_span("own.opened", "own.closed")
+        if wanted.state == "open"
+        else "own.opened_at <= :as_of",
         "counts": question.moment.counts("c"),
         "columns": ", ".join(
             f"(array_agg({value} {_LATEST}) FILTER (WHERE c.{name} IS NOT NULL))[1] AS {name}"
@@ -252,20 +263,6 @@ def _found(question: Question, wanted: Wanted, coordinates: int) -> str:
         ),
         variously=_FOLDED.format(opened_once="NOT own.opened_once", **by_fold, **parts),
     )
-
-
-def _may_be_open(question: Question) -> str:
-    """SQL: not closed by a word that counts; of an archive's moment that is not known here."""
-    match question.moment.known:
-        case Live():
-            return "own.closed_at > :as_of"
-        case Cut():
-            return (
-                "(own.closed_at > :as_of OR "
-                "own.closed_position >= (CAST(:cut AS bigint[]))[own.closed_slot + 1])"
-            )
-        case Archive():
-            return "TRUE"
 
 
 def _looked_at(scope: Scope, wanted: Wanted) -> list[str]:
@@ -393,7 +390,7 @@ async def _situation(
 
 def _places(question: Question, incident: Row) -> list[str]:
     """The nation and every province of which it is seen what was said of it in the incident."""
-    every = [NATION, *(one.province for one in question.there.provinces)]
+    every = [NATION, *(one.province for one in question.registered.provinces)]
     said = (incident.ministries, incident.agendas)
     return [place for place in every if question.scope.sees_said(place, *said)]
 
@@ -402,7 +399,7 @@ def _item(row: Row, matrix: Matrix) -> dict[str, object]:
     return {**row, "overseers": overseers_of(row, matrix)}
 
 
-def overseers_of(row: Row, matrix: Matrix) -> list[Overseer]:
+def overseers_of(row: Row | Found, matrix: Matrix) -> list[Overseer]:
     """Everybody in whose field the incident lies, and by which dimension."""
     coordinates: tuple[tuple[Dimension, Sequence[str]], ...] = (
         ("area", row.provinces),

@@ -4,6 +4,7 @@ What is stated of a province, or issued to it, counts in the group its province 
 else. An incident or alert that lies in several groups stands in each and once in the nation.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,16 +12,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from schemas.events.registry import ClusterRegistered, ProvinceRegistered
-from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
 from services.api.bodies import Body
-from services.api.centres import silent_of
-from services.api.database import Row
-from services.api.directive_counts import Owed, owed, owed_by
+from services.api.database import Found
+from services.api.directive_counts import Owed, owed_by
 from services.api.figures import Shown, patterns, read_said, shown_in, totals_of
 from services.api.incidents import Overseer, Wanted, overseers_of
 from services.api.oversight import Holder, holder_of
-from services.api.overview import OverviewTotals, open_of
+from services.api.overview import OverviewTotals, open_of, read_there
 from services.api.problems import forbidden
 from services.api.reading import Asked, Question
 from services.domain import thai
@@ -99,7 +98,7 @@ async def get_nation(request: Request, question: Asked) -> Response:
     scope = question.scope
     if not (scope.nation and scope.reads(Resource.OVERVIEW)):
         raise forbidden()
-    there = sorted(question.there.provinces, key=lambda one: thai.sort_key(one.name_th))
+    there = sorted(question.registered.provinces, key=lambda one: thai.sort_key(one.name_th))
     facts = await _read(question, [one.province for one in there])
     division = _Division.of(question, facts)
     body = NationOverview(
@@ -128,11 +127,11 @@ class Facts:
     """What was read of the nation."""
 
     provinces: Sequence[str]
-    incidents: Sequence[Row]
+    incidents: Sequence[Found]
     shown: Shown
     silent: Mapping[str | None, int]
     """How many centres are silent, by province; None is those of no province."""
-    alerts: Sequence[Row]
+    alerts: Sequence[Found]
     owed: Owed
 
     def nation(self) -> OverviewTotals:
@@ -170,8 +169,8 @@ class Facts:
     def _totals(
         self,
         provinces: Sequence[str],
-        incidents: Sequence[Row],
-        alerts: Sequence[Row],
+        incidents: Sequence[Found],
+        alerts: Sequence[Found],
         silent: int,
         addressees: frozenset[str],
     ) -> OverviewTotals:
@@ -216,20 +215,17 @@ class _Division:
 
 
 async def _read(question: Question, provinces: Sequence[str]) -> Facts:
-    """Five queries, however large the nation is."""
-    found = await incidents.find(question, Wanted())
-    centres = {one.centre: one.province for one in question.there.centres}
-    silent: dict[str | None, int] = {}
-    for row in await silent_of(question, question.there.centres):
-        silent[centres[row.centre]] = silent.get(centres[row.centre], 0) + 1
-    grid, _ = await read_said(question, provinces, [row.id for row in found])
+    """Two statements, however large the nation is."""
+    registered = question.registered
+    there = await read_there(question, Wanted(), ",".join(registered.named_in.values()))
+    grid, _ = await read_said(question, provinces, [row.id for row in there.incidents])
     return Facts(
         provinces,
-        found,
+        there.incidents,
         shown_in(grid, patterns(question)),
-        silent,
-        await alerts.active(question, None),
-        await owed(question),
+        Counter(registered.centre[row.centre].province for row in there.silent),
+        there.alerts,
+        there.owed,
     )
 
 

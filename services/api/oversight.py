@@ -117,7 +117,7 @@ def _targets(question: Question, dimension: Dimension) -> Iterable[str]:
     registry, day = question.registry, question.day
     match dimension:
         case "area":
-            there = [one.province for one in question.there.provinces]
+            there = [one.province for one in question.registered.provinces]
         case "function":
             there = [one.ministry for one in registry.each(MinistryRegistered, day)]
         case "agenda":

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -12,10 +13,10 @@ from schemas.events.situation import Severity
 from services.api import alerts, incidents
 from services.api.answers import answer, read_responses
 from services.api.bodies import Body, When
-from services.api.centres import silent_of
-from services.api.database import Row
+from services.api.centres import silences
+from services.api.database import Found
 from services.api.deputies import DeputyPath, Held, held_by, require_deputy
-from services.api.directive_counts import DirectiveCounts, Owed, owed, owed_by
+from services.api.directive_counts import DirectiveCounts, Owed, owed_by, owed_of, owing
 from services.api.figures import (
     Cell,
     Reports,
@@ -24,7 +25,6 @@ from services.api.figures import (
     Totals,
     patterns,
     read_said,
-    said_of,
     shown_in,
     totals_of,
 )
@@ -97,15 +97,25 @@ class Overview(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class There:
+    """What was read at once of a part of the country."""
+
+    incidents: Sequence[Found]
+    silent: Sequence[Found]
+    alerts: Sequence[Found]
+    owed: Owed
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What was read of the provinces of an area."""
 
     provinces: Sequence[str]
-    incidents: Sequence[Row]
+    incidents: Sequence[Found]
     shown: Shown
     reports: Reports
     silent: Mapping[str, list[SilentCentre]]
-    alerts: Sequence[Row]
+    alerts: Sequence[Found]
     owed: Owed
 
 
@@ -128,18 +138,31 @@ async def get_overview(request: Request, question: Asked, deputy: DeputyPath) ->
 
 
 async def read_facts(question: Question, provinces: Sequence[str]) -> Facts:
-    """What is so in these provinces: five queries, however many they are."""
-    found = await incidents.find(question, Wanted(provinces=provinces))
-    grid, reports = await read_said(question, provinces, [row.id for row in found])
+    """What is so in these provinces: two statements, however many they are."""
+    named = ",".join(filter(None, map(question.registered.named_in.get, provinces)))
+    there = await read_there(question, Wanted(provinces=provinces), named)
+    grid, reports = await read_said(question, provinces, [row.id for row in there.incidents])
     return Facts(
         provinces,
-        found,
+        there.incidents,
         shown_in(grid, patterns(question)),
         reports,
-        await _silent(question, provinces),
-        await alerts.active(question, provinces),
-        await owed(question),
+        _silent(question, there.silent),
+        there.alerts,
+        there.owed,
     )
+
+
+async def read_there(question: Question, wanted: Wanted, centres: str) -> There:
+    """The incidents wanted, which of the centres are silent, the alerts, and what is owed."""
+    owes = owing(question)
+    found, silent, active, owed = await question.together(
+        incidents.query_of(question, wanted),
+        silences(question, centres),
+        alerts.query_of(question, wanted.provinces),
+        owes,
+    )
+    return There(found, silent, active, owed_of(owes, owed))
 
 
 def _agencies(question: Question, held: Sequence[Held]) -> frozenset[str]:
@@ -154,14 +177,16 @@ def _agencies(question: Question, held: Sequence[Held]) -> frozenset[str]:
     return frozenset(functions).union(units)
 
 
-async def _silent(question: Question, provinces: Sequence[str]) -> Mapping[str, list[SilentCentre]]:
-    there = question.there.centres_of
-    centres = {one.centre: one for code in provinces for one in there.get(code, ())}
+def _silent(question: Question, rows: Sequence[Found]) -> Mapping[str, list[SilentCentre]]:
     silent: dict[str, list[SilentCentre]] = {}
-    for row in await silent_of(question, centres.values()):
-        centre = centres[row.centre]
+    for row in rows:
+        centre = question.registered.centre[row.centre]
         silent.setdefault(centre.province or "", []).append(
-            SilentCentre(id=centre.centre, name_th=centre.name_th, silent_since=row.since)
+            SilentCentre(
+                id=centre.centre,
+                name_th=centre.name_th,
+                silent_since=datetime.fromisoformat(row.since),
+            )
         )
     return silent
 
@@ -197,7 +222,7 @@ def _totals(facts: Facts) -> OverviewTotals:
     )
 
 
-def open_of(rows: Sequence[Row]) -> OpenIncidents:
+def open_of(rows: Sequence[Found]) -> OpenIncidents:
     """These incidents counted."""
     severities = Counter(row.severity for row in rows if row.severity is not None)
     return OpenIncidents(open=len(rows), by_severity=dict(severities))
@@ -208,4 +233,4 @@ def _latest(facts: Facts, cells: Sequence[Cell]) -> LatestReport | None:
     if not reports:
         return None
     last = max(reports, key=lambda row: (row.time, row.source, row.id))
-    return LatestReport(**dict(said_of(last)), incident=last.incident)
+    return LatestReport(**{name: last[name] for name in LatestReport.model_fields})

@@ -99,7 +99,7 @@ async def list_provinces(request: Request, listed: Listed) -> Response:
     groups = _Groups(question)
     keyed = (
         ([*thai.sort_key(one.name_th), one.province], groups.province(one))
-        for one in question.there.provinces
+        for one in question.registered.provinces
     )
     items, last = page_of(listed, keyed)
     return answer_page(request, listed, ProvincePage(items=items), last)

@@ -11,16 +11,24 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Query, Request
 
 from schemas.envelope import DECISIONS_SLOT, SLOTS
 from services.api.cursors import Answered, Bound, Cursors, Key, Pinned
-from services.api.database import STATEMENT_SECONDS, Connection, Pool, Row, snapshot_of
+from services.api.database import STATEMENT_SECONDS, Connection, Found, Pool, Row, snapshot_of
 from services.api.knowing import Knowing, Lacking, knowing, settled
 from services.api.moments import Pair, pair
 from services.api.problems import BAD_TOKEN, forbidden, not_yet
 from services.api.progress import Progress
-from services.api.reference import Reference, ReferenceCache, Snapshot, There, snapshot
+from services.api.reference import (
+    Reference,
+    ReferenceCache,
+    Registered,
+    Snapshot,
+    There,
+    snapshot,
+)
 from services.api.streams import Streams
 from services.domain.matrix import Matrix
 from services.domain.registry import Registry, day_of
@@ -34,7 +42,7 @@ from services.identity.identity import Identity
 from services.identity.signing import SecretSeal
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
-from services.readmodels.statements import fetch
+from services.readmodels.statements import Statement, fetch, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegistryRead:
     """What is registered, as far as the read models have got."""
 
     registry: Registry
@@ -80,20 +88,20 @@ class Registered:
     """The first position of a decision that it does not know."""
 
 
-async def registered(resources: Resources) -> Registered:
+async def registry_read(resources: Resources) -> RegistryRead:
     """What is registered now."""
     async with resources.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
         seen = await snapshot(connection, "")
     # One statement is a snapshot of its own, and most often nothing has changed.
     if (held := resources.reference.held(seen)) is not None:
-        return Registered(held.registry, seen.progress[DECISIONS_SLOT])
+        return RegistryRead(held.registry, seen.progress[DECISIONS_SLOT])
     async with snapshot_of(resources.pool) as connection:
         seen = await snapshot(connection, "")
         reference = await resources.reference.at(connection, seen, Live())
-        return Registered(reference.registry, seen.progress[DECISIONS_SLOT])
+        return RegistryRead(reference.registry, seen.progress[DECISIONS_SLOT])
 
 
-async def registered_until(resources: Resources, end: int) -> Registered:
+async def registry_until(resources: Resources, end: int) -> RegistryRead:
     """What is registered, once the read models have every decision before this position.
 
     Raises:
@@ -103,12 +111,12 @@ async def registered_until(resources: Resources, end: int) -> Registered:
     timeout = resources.patience.after_seconds
     if missing := await resources.progress.reach(wanted, timeout=timeout):
         raise not_yet(missing)
-    return await registered(resources)
+    return await registry_read(resources)
 
 
 async def registry_now(resources: Resources) -> Registry:
     """What is registered now, as far as the read models have got."""
-    return (await registered(resources)).registry
+    return (await registry_read(resources)).registry
 
 
 async def registry_held(
@@ -122,13 +130,13 @@ async def registry_held(
         Problem: 503, the read models did not get there.
         StoreUnavailable: the store is away.
     """
-    seen = await registered(resources)
+    seen = await registry_read(resources)
     while True:
         streams = sorted(judged_by(seen.registry))
         heads = await resources.store.heads(streams)
         if (end := end_of(streams, heads)) <= seen.applied:
             return seen.registry, guards_on(streams, heads)
-        seen = await registered_until(resources, end)
+        seen = await registry_until(resources, end)
 
 
 @dataclass(frozen=True)
@@ -158,8 +166,13 @@ class Question:
 
     @cached_property
     def there(self) -> There:
-        """What there was on that day, as it was known."""
+        """What there was at that moment, as it was known."""
         return self.reference.at(self.moment.as_of)
+
+    @property
+    def registered(self) -> Registered:
+        """What was registered on that day, as it was known."""
+        return self.there.registered
 
     @property
     def matrix(self) -> Matrix:
@@ -185,6 +198,19 @@ class Question:
     async def rows(self, sql: str, **parameters: object) -> list[Row]:
         """The rows of a query; the names of the moment's predicate are there already."""
         return await fetch(self.connection, sql, self.moment.parameters | parameters)
+
+    async def together(self, *queries: Statement) -> list[list[Found]]:
+        """The rows of each query, by one statement.
+
+        Where the processor is what there is too little of, a round trip costs more than a query
+        that finds little.
+        """
+        query = together(queries)
+        (row,) = await self.rows(query.sql, **query.named)
+        found: list[list[dict[str, object]]] = [
+            msgspec.json.decode(rows) if rows else [] for rows in row.values()
+        ]
+        return [[Found(one) for one in rows] for rows in found]
 
 
 @dataclass(frozen=True)

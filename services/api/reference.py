@@ -28,6 +28,7 @@ from services.readmodels.statements import fetch
 # A registry of the whole state is some megabytes, a moment of it some hundred kilobytes.
 _REMEMBERED = 8
 _MOMENTS = 64
+_DAYS = 16
 _STATES = 2
 _EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -65,16 +66,11 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class There:
-    """What there was, and who held what, at a moment; the same until anything begins or ends."""
+class Registered:
+    """What was registered on a day in Bangkok; the same until a registration begins or ends."""
 
-    matrix: Matrix
     registry: Registry
-
-    @property
-    def day(self) -> date:
-        """The day in Bangkok."""
-        return day_of(self.matrix.at)
+    day: date
 
     @cached_property
     def provinces(self) -> tuple[ProvinceRegistered, ...]:
@@ -87,12 +83,25 @@ class There:
         return tuple(self.registry.each(CentreRegistered, self.day))
 
     @cached_property
-    def centres_of(self) -> Mapping[str | None, Sequence[CentreRegistered]]:
-        """The same by province; None is those of no province."""
-        found: dict[str | None, list[CentreRegistered]] = {}
+    def centre(self) -> Mapping[str, CentreRegistered]:
+        """The same by id."""
+        return {one.centre: one for one in self.centres}
+
+    @cached_property
+    def named_in(self) -> Mapping[str | None, str]:
+        """The ids of the centres in each province, and in none, with commas between them."""
+        ids: dict[str | None, list[str]] = {}
         for one in self.centres:
-            found.setdefault(one.province, []).append(one)
-        return found
+            ids.setdefault(one.province, []).append(one.centre)
+        return {province: ",".join(named) for province, named in ids.items()}
+
+
+@dataclass(frozen=True)
+class There:
+    """What was registered, and who held what, at a moment."""
+
+    matrix: Matrix
+    registered: Registered
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ class Reference:
     registry: Registry
     chain: Chain
     _there: OrderedDict[tuple[int, int], There] = field(default_factory=OrderedDict)
+    _registered: OrderedDict[int, Registered] = field(default_factory=OrderedDict)
 
     def at(self, moment: datetime) -> There:
         """What is remembered of the moment: between two days on which a registration begins or
@@ -109,9 +119,17 @@ class Reference:
         days = bisect_right(self._days, day_of(moment))
         key = days, bisect_right(self._validity.boundaries, moment)
         if (found := self._there.get(key)) is None:
-            found = self._there[key] = There(Matrix(self._validity, moment), self.registry)
+            registered = self._on(days, day_of(moment))
+            found = self._there[key] = There(Matrix(self._validity, moment), registered)
             if len(self._there) > _MOMENTS:
                 self._there.popitem(last=False)
+        return found
+
+    def _on(self, days: int, day: date) -> Registered:
+        if (found := self._registered.get(days)) is None:
+            found = self._registered[days] = Registered(self.registry, day)
+            if len(self._registered) > _DAYS:
+                self._registered.popitem(last=False)
         return found
 
     @cached_property

@@ -265,7 +265,7 @@ async def _silences(view: View) -> list[tuple[Key, Entry[Body]]]:
         for one in centres_in(question, question.scope)
         if view.nation or one.province in view.area
     }
-    rows = await silent_of(question, centres.values())
+    rows = await silent_of(question, ",".join(centres))
     return [_silence(view, centres[row.centre], row) for row in rows]
 
 

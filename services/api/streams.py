@@ -335,7 +335,7 @@ class Streams:
             judged = self._audiences[realm] = there, {}
         found = judged[1].get(reader)
         if found is None:
-            now = Circumstances(there.matrix, there.registry)
+            now = Circumstances(there.matrix, there.registered.registry)
             found = judged[1][reader] = Audience(reader, now)
         return found
 

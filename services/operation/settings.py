@@ -138,7 +138,8 @@ class Settings(BaseModel):
             description="`postgresql://host:port/database`, without a user: each process connects "
             "as its own role. The password comes from PostgreSQL's password file (`PGPASSFILE`), "
             "or stands in the URL: `postgresql://:password@host/database`. Without it the "
-            "embedded server of the home is used.",
+            "embedded server of the home is used. The server has the extension `btree_gist` "
+            "of PostgreSQL's contrib at hand, which `kamkap migrate` makes.",
         ),
     ] = None
     database_owner: Annotated[

@@ -1,8 +1,8 @@
 """Public alerts and what updates or cancels them."""
 
-from sqlalchemy import ARRAY, Column, DateTime, Index, MetaData, Text
+from sqlalchemy import ARRAY, Column, DateTime, Index, MetaData, Text, text
 
-from services.readmodels.facts import fact_table
+from services.readmodels.facts import fact_table, span
 
 METADATA = MetaData(schema="alerts")
 
@@ -29,6 +29,6 @@ MESSAGES = fact_table(
     Column("cap_identifier", Text),
     Index("messages_identity", "realm", "source", "id"),
     Index("messages_alert", "realm", "source", "alert"),
-    Index("messages_expires", "realm", "expires"),
+    Index("messages_time", text(span("effective", "expires")), postgresql_using="gist"),
     Index("messages_references", "references", postgresql_using="gin"),
 )

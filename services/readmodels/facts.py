@@ -28,6 +28,12 @@ def revision_table(metadata: MetaData) -> Table:
     )
 
 
+def span(begin: str, end: str) -> str:
+    """SQL: the time from one to the other, half-open, for an index of what was so at a moment;
+    nothing where the end does not come after the beginning."""
+    return f"tstzrange(least({begin}, {end}), {end})"
+
+
 def fact_table(
     name: str,
     metadata: MetaData,

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from services.readmodels.facts import fact_table
+from services.readmodels.facts import fact_table, span
 
 METADATA = MetaData(schema="incidents")
 
@@ -52,7 +52,12 @@ COORDINATES = Table(
     Column("closed_slot", SmallInteger),
     Column("closed_position", BigInteger),
     PrimaryKeyConstraint("realm", "coordinate", "incident"),
-    Index("coordinates_open", "realm", "coordinate", "closed_at", "opened_at"),
+    Index(
+        "coordinates_open",
+        "coordinate",
+        text(span("opened_at", "closed_at")),
+        postgresql_using="gist",
+    ),
     Index("coordinates_opened", "realm", "coordinate", "opened_at", "incident"),
     Index("coordinates_variously", "realm", "coordinate", postgresql_where=text("NOT opened_once")),
 )

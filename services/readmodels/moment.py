@@ -8,6 +8,8 @@ named revision. `Moment.counts` writes the predicate; no other place does.
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.readmodels.facts import span
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -74,6 +76,24 @@ class Moment:
                   AND {self.known_by("later")} AND {_is_later("later", row)}
             )
         )"""
+
+    def may_span(self, begun: str, ended: str) -> str:
+        """SQL: this row's time had begun, and no known word had ended it: a filter by index.
+
+        `begun` and `ended` name columns: `{begun}_at`, and `{ended}_at` with the ending word's
+        `{ended}_slot` and `{ended}_position`. Of an archive's moment such words are not known here.
+        """
+        has_begun = f"{begun}_at <= :as_of"
+        match self.known:
+            case Live():
+                return f"{span(f'{begun}_at', f'{ended}_at')} @> CAST(:as_of AS timestamptz)"
+            case Cut():
+                return (
+                    f"{has_begun} AND ({ended}_at > :as_of OR "
+                    f"{ended}_position >= (CAST(:cut AS bigint[]))[{ended}_slot + 1])"
+                )
+            case Archive():
+                return has_begun
 
     def _root_known(self, row: str) -> str:
         """A correction counts only once its original is known too."""

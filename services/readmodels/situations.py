@@ -27,6 +27,11 @@ def states(row: str, nth: int) -> str:
     return f"{row}figures[{nth + 1}] IS NOT NULL AND {row}district IS NULL"
 
 
+def stated(row: str) -> str:
+    """SQL: the bits of the figures that this report states of its place."""
+    return " | ".join(f"(({states(row, nth)})::int << {nth})" for nth in range(len(FIGURES)))
+
+
 REPORTS = fact_table(
     "reports",
     METADATA,

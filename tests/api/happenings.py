@@ -65,6 +65,12 @@ def alerted(alert: str, *provinces: str, **attributes: Json) -> Event:
     return event("alert.issued.v1", data, **attributes)
 
 
+def heard(centre: str, **attributes: Json) -> Event:
+    """What the timers state of a centre that is back."""
+    data = {"centre": centre, "heard_at": NOON.isoformat()}
+    return event("centre.heard.v1", data, source="/network/timers", **attributes)
+
+
 def silent(centre: str, **attributes: Json) -> Event:
     """A centre's silence, as the network's timers state it."""
     data = {"centre": centre, "silent_since": NOON.isoformat()}

@@ -1,6 +1,9 @@
 """Events, centres, indicators and alerts, one rule each."""
 
+import random
 from datetime import timedelta
+
+import pytest
 
 from schemas.slots import slot_of
 from services.eventlog.position import Position
@@ -13,7 +16,7 @@ from tests.api.country import (
     Json,
     centre,
 )
-from tests.api.happenings import alerted, measured, opened, said, silent
+from tests.api.happenings import alerted, heard, measured, opened, said, silent
 from tests.projections.network import NOON, event
 
 PHUKET_CENTRE = "/centres/poc/TH-83"
@@ -138,14 +141,9 @@ async def test_what_is_missing_before_a_reset_is_not_looked_for(country: Country
 
 
 async def test_a_centre_is_silent_until_it_is_heard(country: Country) -> None:
-    heard = event(
-        "centre.heard.v1",
-        {"centre": "poc:TH-83", "heard_at": NOON.isoformat()},
-        source="/network/timers",
-        minutes=9,
-    )
+    back = heard("poc:TH-83", minutes=9)
     await country.tell(beat(1, minutes=1))
-    await country.network.decide("timers", silent("poc:TH-83", minutes=5), heard)
+    await country.network.decide("timers", silent("poc:TH-83", minutes=5), back)
     await country.network.project()
 
     async def since(minutes: float) -> Json:
@@ -234,3 +232,45 @@ async def test_one_source_does_not_cancel_another_s_alert(country: Country) -> N
         alerted("x", PHUKET, message="cancel", references=["one"], source="/centres/poc/TH-82"),
     )
     assert [item["alert"] for item in (await country.ask("/v1/alerts"))["items"]] == ["one"]
+
+
+SILENT_FROM, HEARD_AT = (5, 15), (10, 20)
+"""Minutes after noon at which a centre falls silent, and is heard again."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_centre_is_silent_when_its_last_word_says_so_however_late_words_come(
+    country: Country, seed: int
+) -> None:
+    words = [silent("poc:TH-83", minutes=at) for at in SILENT_FROM]
+    words += [heard("poc:TH-83", minutes=at) for at in HEARD_AT]
+    random.Random(seed).shuffle(words)
+    for word in words:
+        await country.network.decide("timers", word)
+        await country.network.project()
+    assert [await silent_at(country, minutes) for minutes in (2, 7, 12, 17, 22)] == [0, 1, 0, 1, 0]
+
+
+async def test_a_return_that_was_not_known_leaves_a_centre_silent(country: Country) -> None:
+    await country.network.decide("timers", silent("poc:TH-83", minutes=5))
+    await country.network.project()
+    before = await country.tick()
+    await country.network.decide("timers", heard("poc:TH-83", minutes=10))
+    await country.network.project()
+    assert await silent_at(country, 15) == 0
+    assert await silent_at(country, 15, known_at=before.time.isoformat()) == 1
+
+
+async def test_a_centre_whose_return_is_sealed_is_silent_again(country: Country) -> None:
+    word = heard("poc:TH-83", minutes=10)
+    await country.network.decide("timers", silent("poc:TH-83", minutes=5), word)
+    await country.network.project()
+    assert await silent_at(country, 15) == 0
+    await seal(country, word[0].source, word[0].id)
+    assert await silent_at(country, 15) == 1
+
+
+async def silent_at(country: Country, minutes: int, **pair: Json) -> Json:
+    """How many centres are silent so many minutes after noon."""
+    as_of = (NOON + timedelta(minutes=minutes)).isoformat()
+    return (await country.ask("/v1/overview", as_of=as_of, **pair))["totals"]["silent_centres"]
