@@ -26,6 +26,7 @@ from schemas.envelope import DECISIONS_TOPIC, STATUS_TOPIC, to_headers
 from schemas.slots import slot_of
 from services.embedded import postgres
 from services.embedded.postgres import OWNER, EmbeddedPostgres
+from services.eventlog.connection import PLANNED_ONCE
 from services.eventlog.homes import EMBEDDED, open_log
 from services.eventlog.log import Log, Message
 from services.eventlog.relay import Relay
@@ -201,7 +202,9 @@ async def network_of(servers: Servers, *, home: str = EMBEDDED) -> AsyncIterator
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(servers.database())
         settings = _settings(servers, database, home)
-        pool = await asyncpg.create_pool(settings.dsn(OWNER), min_size=0, max_size=40)
+        pool = await asyncpg.create_pool(
+            settings.dsn(OWNER), min_size=0, max_size=40, server_settings={**PLANNED_ONCE}
+        )
         # Cut, not closed: the database goes with the network, and nobody waits for sessions.
         stack.callback(pool.terminate)
         log = open_log(settings.log_url, pool)

@@ -10,6 +10,7 @@ import asyncpg
 
 from deploy.migrations.run import migrate
 from services.embedded.postgres import OWNER, EmbeddedPostgres
+from services.eventlog.connection import PLANNED_ONCE
 
 _TEMPLATE = "migrated"
 _CLOSE_SECONDS = 20.0
@@ -30,7 +31,9 @@ class Database:
     @asynccontextmanager
     async def pool(self, role: str = OWNER, *, size: int = 4) -> AsyncIterator[asyncpg.Pool]:
         """A pool of connections of this role, none of them open before it is used."""
-        pool = asyncpg.create_pool(self.dsn(role), min_size=0, max_size=size)
+        pool = asyncpg.create_pool(
+            self.dsn(role), min_size=0, max_size=size, server_settings={**PLANNED_ONCE}
+        )
         await pool
         try:
             yield pool

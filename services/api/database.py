@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.eventlog.connection import leave_as_it_is, open_until_left
+from services.eventlog.connection import PLANNED_ONCE, leave_as_it_is, open_until_left
 from services.readmodels.confidential import NAME_READER
 from services.readmodels.statements import fetch
 
@@ -22,10 +22,7 @@ _STATEMENTS_KEPT = 500
 _SETTINGS = {
     "application_name": "kamkap_api",
     "statement_timeout": f"{STATEMENT_SECONDS}s",
-    "plan_cache_mode": "force_generic_plan",
-    # A plan made without knowing the values must not bet on reading a whole table: what a reader
-    # asks for is always a small part, and there is an index for it.
-    "enable_seqscan": "off",
+    **PLANNED_ONCE,
 }
 
 

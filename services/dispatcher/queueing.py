@@ -31,11 +31,6 @@ _AT_ONCE = 200
 _PAGE = 500
 """Notices of one subscription that one transaction queues: a replay goes on in the next."""
 
-# One plan for all groups, by index: planning a question anew costs more than its answer.
-_PLANNED = """
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
-       set_config('enable_seqscan', 'off', true)
-"""
 # Who is told the same stands together, so that it is looked up once.
 _BEHIND = """
 SELECT id, owner, realm, filter::text AS filter, cursor FROM outward.subscriptions
@@ -106,7 +101,6 @@ async def queue(pool: asyncpg.Pool, audiences: Audiences, *, now: datetime) -> i
     Raises: what asyncpg raises; nothing was queued then.
     """
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(_PLANNED)
         upto = await end_of(connection)
         behind = await connection.fetch(_BEHIND, upto, _AT_ONCE)
         if not behind:

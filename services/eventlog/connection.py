@@ -7,7 +7,7 @@ kept one saves the pool's own work too, for a writer that flushes a thousand tim
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -22,6 +22,17 @@ LOST = (
     asyncpg.InternalClientError,
 )
 """What asyncpg raises when the server is away, is going away, or has no place for us."""
+
+PLANNED_ONCE: Mapping[str, str] = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+}
+"""Settings of a session: each statement is planned once, and never bets on reading a whole table.
+
+What a statement of ours asks for is a small part of what there will be, and an index has it. A plan
+made while the table was small, and kept, reads all of it for ever; one made anew for each use costs
+more than its answer.
+"""
 
 _CLOSE_SECONDS = 5.0
 

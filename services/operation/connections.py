@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from schemas.envelope import DECISIONS_TOPIC, SLOTS, STATUS_TOPIC
-from services.eventlog.connection import leave_as_it_is, open_until_left
+from services.eventlog.connection import PLANNED_ONCE, leave_as_it_is, open_until_left
 from services.eventlog.homes import open_log
 from services.eventlog.log import Log, LogUnavailable, TopicSpec
 from services.operation.logs import describe
@@ -30,7 +30,7 @@ async def pool_of(settings: Settings, role: Role, *, size: int) -> AsyncIterator
         min_size=0,
         max_size=size,
         reset=leave_as_it_is,
-        server_settings={"application_name": role},
+        server_settings={"application_name": role, **PLANNED_ONCE},
     )
     async with open_until_left(pool):
         yield pool

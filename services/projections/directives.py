@@ -47,53 +47,50 @@ _PHASES: dict[type[EventModel], Phase] = {
 _NOT_ENDED = datetime.max.replace(tzinfo=UTC)
 _NOT_SETTLED = [EVERYTHING]
 
-_MARK = """{table}_marked AS (
-    UPDATE {{schema}}.{table} row SET readers = whole.readers FROM whole
-    WHERE row.realm = whole.realm AND row.directive = whole.directive
-      AND row.readers IS DISTINCT FROM whole.readers
-)"""
-
 # Made of all that is there of a directive, so that neither order nor repetition matters. A draft is
-# its writers'; what is confidential is both sides'. Without a draft nobody is known but the PM. One
-# statement for all tables: a batch has few directives, and most tables nothing to mark.
+# its writers'; what is confidential is both sides'. Without a draft nobody is known but the PM.
 _SETTLE = f"""
-WITH whole AS (
-    INSERT INTO {{schema}}.wholes
-    SELECT touched.realm, touched.directive,
-           CASE WHEN draft.classification <> 'confidential' AND issue.given IS NOT NULL THEN NULL
-                ELSE array_remove(ARRAY['{EVERYTHING}', '{OWN}' || draft.deputy], NULL)
-                     || issue.given
-           END,
-           coalesce(ending.time, 'infinity'), ending.slot, ending.position, ending.accepted_at,
-           ending.archive_revision
-    FROM (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
-    LEFT JOIN LATERAL (
-        SELECT d.deputy, d.classification FROM {{schema}}.drafts d
-        WHERE d.realm = touched.realm AND d.directive = touched.directive
-        ORDER BY d.position DESC LIMIT 1
-    ) draft ON TRUE
-    CROSS JOIN LATERAL (
-        SELECT array_agg(DISTINCT name) AS given
-        FROM {{schema}}.authority a
-        CROSS JOIN LATERAL unnest(ARRAY[
-            '{ADDRESSEE}' || a.addressee,
-            '{POWER}' || concat_ws(':', a.dimension, a.target, a.power)
-        ]) name
-        WHERE a.realm = touched.realm AND a.directive = touched.directive
-    ) issue
-    LEFT JOIN LATERAL (
-        SELECT s.* FROM {{schema}}.steps s
-        WHERE s.realm = touched.realm AND s.directive = touched.directive AND s.addressee IS NULL
-          AND s.leads_to NOT IN ('open', 'taken_over')
-        ORDER BY s.position LIMIT 1
-    ) ending ON TRUE
-    ON CONFLICT (realm, directive) DO UPDATE SET
-        readers = excluded.readers, ended_at = excluded.ended_at, slot = excluded.slot,
-        position = excluded.position, accepted_at = excluded.accepted_at,
-        archive_revision = excluded.archive_revision
-    RETURNING realm, directive, readers
-), {", ".join(_MARK.format(table=table.name) for table in LOCKED)}
-SELECT count(*) FROM whole
+INSERT INTO {{schema}}.wholes
+SELECT touched.realm, touched.directive,
+       CASE WHEN draft.classification <> 'confidential' AND issue.given IS NOT NULL THEN NULL
+            ELSE array_remove(ARRAY['{EVERYTHING}', '{OWN}' || draft.deputy], NULL) || issue.given
+       END,
+       coalesce(ending.time, 'infinity'), ending.slot, ending.position, ending.accepted_at,
+       ending.archive_revision
+FROM (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
+LEFT JOIN LATERAL (
+    SELECT d.deputy, d.classification FROM {{schema}}.drafts d
+    WHERE d.realm = touched.realm AND d.directive = touched.directive
+    ORDER BY d.position DESC LIMIT 1
+) draft ON TRUE
+CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT name) AS given
+    FROM {{schema}}.authority a
+    CROSS JOIN LATERAL unnest(ARRAY[
+        '{ADDRESSEE}' || a.addressee,
+        '{POWER}' || concat_ws(':', a.dimension, a.target, a.power)
+    ]) name
+    WHERE a.realm = touched.realm AND a.directive = touched.directive
+) issue
+LEFT JOIN LATERAL (
+    SELECT s.* FROM {{schema}}.steps s
+    WHERE s.realm = touched.realm AND s.directive = touched.directive AND s.addressee IS NULL
+      AND s.leads_to NOT IN ('open', 'taken_over')
+    ORDER BY s.position LIMIT 1
+) ending ON TRUE
+ON CONFLICT (realm, directive) DO UPDATE SET
+    readers = excluded.readers, ended_at = excluded.ended_at, slot = excluded.slot,
+    position = excluded.position, accepted_at = excluded.accepted_at,
+    archive_revision = excluded.archive_revision
+"""
+
+_MARK = """
+UPDATE {{schema}}.{table} row SET readers = whole.readers
+FROM {{schema}}.wholes whole
+JOIN (SELECT DISTINCT realm, directive FROM unnest($1::{{schema}}.wholes[])) touched
+  USING (realm, directive)
+WHERE row.realm = whole.realm AND row.directive = whole.directive
+  AND row.readers IS DISTINCT FROM whole.readers
 """
 
 
@@ -224,4 +221,6 @@ def _verb(event: EventModel) -> str:
     return event.type.split(".")[1]
 
 
-MODEL = ReadModel("directives", METADATA, project, {WHOLES.name: (_SETTLE,)})
+_MARKED = tuple(_MARK.format(table=table.name) for table in LOCKED)
+
+MODEL = ReadModel("directives", METADATA, project, {WHOLES.name: (_SETTLE, *_MARKED)})

@@ -43,7 +43,8 @@ DRAFTS = fact_table(
     Column("body", JSONB, nullable=False),
     Column("readers", ARRAY(Text)),
     Index("drafts_directive", "realm", "directive", "position"),
-    Index("drafts_position", "realm", "position"),
+    # Never the realm first: whoever looks for one directive must not go by this.
+    Index("drafts_position", "position"),
     info=_SEEN,
 )
 """One draft; the last is the directive's text. `body` is the event's data. `readers` as WHOLES."""
@@ -149,7 +150,7 @@ WHOLES = Table(
     Column("accepted_at", DateTime(timezone=True)),
     Column("archive_revision", Integer),
     PrimaryKeyConstraint("realm", "directive"),
-    Index("wholes_ended", "realm", "ended_at", "directive"),
+    Index("wholes_ended", "ended_at", "realm", "directive"),
     info=_SEEN,
 )
 """A directive as far as is known today: under which names it is read where it is not for everybody
