@@ -136,10 +136,17 @@ def _coordinate(fact: Fact, incident: str, one: str) -> Row:
 
 
 _REOPEN = """
+WITH root AS (
+    SELECT * FROM unnest($1::smallint[], $2::bigint[]) AS root (slot, position)
+), word AS (
+    SELECT slot, position FROM root
+    UNION
+    SELECT v.slot, v.position FROM root
+    JOIN {events}.versions v ON (v.root_slot, v.root_position) = (root.slot, root.position)
+)
 UPDATE {schema}.coordinates own
 SET closed_at = 'infinity', closed_slot = NULL, closed_position = NULL
-FROM {schema}.changes c JOIN unnest($1::smallint[], $2::bigint[]) AS root (slot, position)
-  ON (c.root_slot, c.root_position) = (root.slot, root.position)
+FROM word JOIN {schema}.changes c ON (c.slot, c.position) = (word.slot, word.position)
 WHERE own.realm = c.realm AND own.incident = c.incident
 """
 

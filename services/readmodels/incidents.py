@@ -51,7 +51,7 @@ COORDINATES = Table(
     Column("closed_at", DateTime(timezone=True), nullable=False),
     Column("closed_slot", SmallInteger),
     Column("closed_position", BigInteger),
-    PrimaryKeyConstraint("realm", "coordinate", "incident"),
+    PrimaryKeyConstraint("incident", "coordinate", "realm"),
     Index(
         "coordinates_open",
         "coordinate",
