@@ -8,7 +8,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import chain
@@ -25,8 +25,9 @@ from services.readmodels.moment import Archive, Cut, Known, Live, Moment
 from services.readmodels.registry_reader import entries_of
 from services.readmodels.statements import fetch
 
-# A registry of the whole state is some megabytes, a moment of it some hundred kilobytes.
-_REMEMBERED = 8
+# A registry of the whole state is some megabytes (an exercise shares the actual one), a moment of
+# it some hundred kilobytes.
+_REMEMBERED = 16
 _MOMENTS = 64
 _DAYS = 16
 _STATES = 2
@@ -200,10 +201,16 @@ class ReferenceCache:
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
+        actual = None if realm == "actual" else await self.at(connection, seen, known)
         # One reads for all who wait for the same: a decision would else be read once a request.
         async with self._reading:
             if key not in self._known:
-                self._known[key] = await _read(connection, known, realm)
+                moment = Moment(_EVER, known, realm)
+                self._known[key] = (
+                    await _read(connection, moment)
+                    if actual is None
+                    else await _exercised(connection, moment, actual)
+                )
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
             return self._known[key]
@@ -217,8 +224,7 @@ class ReferenceCache:
             return self._steps[seen.reference]
 
 
-async def _read(connection: Connection, known: Known, realm: str) -> Reference:
-    moment = Moment(_EVER, known)
+async def _read(connection: Connection, moment: Moment) -> Reference:
     # Registrations state their own intervals, so their time is not asked for: what is registered
     # today about 2003 was so in 2003.
     entries = await fetch(
@@ -228,11 +234,13 @@ async def _read(connection: Connection, known: Known, realm: str) -> Reference:
         moment.parameters,
     )
     registry = registry_of(entries_of(entries))
-    actual = Chain(await _orders(connection, moment), tuple(_tenures(registry)))
-    if realm == "actual":
-        return Reference(registry, actual)
-    own = Chain(await _orders(connection, replace(moment, realm=realm)))
-    return Reference(registry, actual.then(own))
+    return Reference(registry, Chain(await _orders(connection, moment), tuple(_tenures(registry))))
+
+
+async def _exercised(connection: Connection, moment: Moment, actual: Reference) -> Reference:
+    """What an exercise or a test goes by: most have no orders of their own."""
+    own = Chain(await _orders(connection, moment))
+    return Reference(actual.registry, actual.chain.then(own)) if own.orders else actual
 
 
 async def _orders(connection: Connection, moment: Moment) -> tuple[OrderIssued, ...]:

@@ -7,6 +7,7 @@ Status, bytes, headers and statements are the same for every operation of the Op
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from random import Random
+from typing import get_args
 
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from schemas.envelope import SLOTS
+from schemas.ids import Realm
 from services.api.answers import answer
 from services.api.app import create_app
 from services.api.bodies import Body
@@ -74,9 +76,11 @@ async def told_apart(
 
     # What is known at a moment is read once and remembered: whoever asks first pays for all.
     async def warm() -> None:
-        for query in ({"known_at": last}, {"known_at": SINCE}, {"limit": 1}):
-            page = await country.ask("/v1/provinces", reader, **query)
-        await country.ask("/v1/provinces", reader, cursor=page["next"])
+        for realm in get_args(Realm):
+            for query in ({"known_at": last}, {"known_at": SINCE}, {"limit": 1}):
+                page = await country.ask("/v1/provinces", reader, realm=realm, **query)
+            cursor = page["next"]
+            await country.ask("/v1/provinces", reader, realm=realm, cursor=cursor)
 
     await warm()
     before = await observe(country, reader, questions)
