@@ -15,7 +15,7 @@ from services.api.reading import Listed, Listing, Question
 from services.domain.scope import Resource
 from services.operation.problems import Problem
 from services.readmodels.facts import span
-from services.readmodels.statements import Statement
+from services.readmodels.statements import Select
 
 router = APIRouter(tags=["alerts"])
 
@@ -105,7 +105,7 @@ def query_of(
     *,
     after: tuple[datetime, str, str] | None = None,
     limit: int | None = None,
-) -> Statement:
+) -> Select:
     """What finds them."""
     moment, scope = question.moment, question.scope
     after_time, after_source, after_id = after or (None, None, None)
@@ -123,7 +123,7 @@ def query_of(
         counts=moment.counts("a"),
         later_counts=moment.counts("later"),
     )
-    return Statement(sql, named)
+    return Select(sql, named)
 
 
 def _after(listed: Listing) -> tuple[datetime, str, str] | None:

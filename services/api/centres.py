@@ -15,7 +15,7 @@ from services.api.problems import not_found
 from services.api.reading import Asked, Listed, Question
 from services.domain import thai
 from services.domain.scope import Resource, Scope
-from services.readmodels.statements import Statement
+from services.readmodels.statements import Select
 
 router = APIRouter(tags=["centres"])
 
@@ -178,12 +178,12 @@ async def silent_of(question: Question, centres: str) -> list[Row]:
     return await question.rows(query.sql, **query.named)
 
 
-def silences(question: Question, centres: str) -> Statement:
+def silences(question: Question, centres: str) -> Select:
     """What finds them."""
     moment = question.moment
     may_be = moment.may_span("span.began", "span.ended")
     # In one text: the driver takes longer over each element of an array than the question.
-    return Statement(_SILENT.format(counts=moment.counts("s"), may_be=may_be), {"centres": centres})
+    return Select(_SILENT.format(counts=moment.counts("s"), may_be=may_be), {"centres": centres})
 
 
 async def _missing(question: Question, source: str) -> Missing:

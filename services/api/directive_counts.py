@@ -10,7 +10,7 @@ from services.api.reading import Question
 from services.domain.issuing import Circumstances
 from services.domain.readership import readership_of
 from services.domain.steps import DONE
-from services.readmodels.statements import Statement
+from services.readmodels.statements import Select
 
 _OWED = """
 SELECT life.addressee, count(*) AS open, count(*) FILTER (WHERE life.overdue) AS overdue,
@@ -27,7 +27,7 @@ _DONE = sorted(f"{kind} {standing}" for kind, done in DONE.items() for standing 
 
 
 # For whom no directive ever is.
-_NONE = Statement("SELECT WHERE FALSE", {})
+_NONE = Select("SELECT WHERE FALSE", {})
 
 
 class DirectiveCounts(Body):
@@ -44,7 +44,7 @@ type Owed = Mapping[str, DirectiveCounts] | None
 """By addressee; None where no directive is for the reader."""
 
 
-def owing(question: Question) -> Statement:
+def owing(question: Question) -> Select:
     """What finds what every addressee owes at the moment: one query, however many they are."""
     reads = readership_of(question.identity, Circumstances(question.matrix, question.registry))
     if reads.is_empty:
@@ -52,7 +52,7 @@ def owing(question: Question) -> Statement:
     return shaped_by(question, reads, _OWED, only=not_over(question), done=_DONE)
 
 
-def owed_of(asked: Statement, rows: Iterable[Found]) -> Owed:
+def owed_of(asked: Select, rows: Iterable[Found]) -> Owed:
     """What the rows of that query say."""
     if asked is _NONE:
         return None

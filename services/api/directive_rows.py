@@ -8,7 +8,7 @@ from services.domain.readership import Readership, readership_of
 from services.domain.steps import OWING, RUNNING, UNANSWERED
 from services.readmodels.confidential import for_entitled
 from services.readmodels.readership import parameters, sees, sees_step
-from services.readmodels.statements import Statement
+from services.readmodels.statements import Select
 
 _FILTERS = ("issuer", "addressee", "province", "kind", "state", "overdue", "before")
 # A directive's text is its last draft; the rest is folded from its steps, the last one counting.
@@ -196,7 +196,7 @@ async def read_shaped(
 
 def shaped_by(
     question: Question, reads: Readership, select: str, *, only: str, **named: object
-) -> Statement:
+) -> Select:
     """A SELECT from `shaped`: each directive that passes `only`, as it stands.
 
     `{in_scope}` in it is the reader's scope; row security is the second lock, should it be missing.
@@ -208,7 +208,7 @@ def shaped_by(
         "owing": sorted(OWING),
         **named,
     }
-    return Statement(for_entitled(counted(sql, question, only=only)), all_named)
+    return Select(for_entitled(counted(sql, question, only=only)), all_named)
 
 
 def counted(sql: str, question: Question, **named: str) -> str:

@@ -23,7 +23,7 @@ from services.domain.matrix import Holding, Matrix
 from services.domain.scope import Resource, Scope
 from services.operation.problems import Problem
 from services.readmodels.incidents import of_agenda, of_ministry
-from services.readmodels.statements import Statement
+from services.readmodels.statements import Select
 
 router = APIRouter(tags=["incidents"])
 
@@ -200,7 +200,7 @@ async def find(question: Question, wanted: Wanted) -> list[Row]:
     return await question.rows(query.sql, **query.named)
 
 
-def query_of(question: Question, wanted: Wanted) -> Statement:
+def query_of(question: Question, wanted: Wanted) -> Select:
     """What finds them."""
     scope = question.scope
     held = wanted.held or Field(frozenset())
@@ -227,7 +227,7 @@ def query_of(question: Question, wanted: Wanted) -> Statement:
         "after_id": wanted.after and wanted.after[1],
         "limit": wanted.limit,
     }
-    return Statement(_found(question, wanted, len(looked_at)), named)
+    return Select(_found(question, wanted, len(looked_at)), named)
 
 
 def _found(question: Question, wanted: Wanted, coordinates: int) -> str:

@@ -42,7 +42,7 @@ from services.identity.identity import Identity
 from services.identity.signing import SecretSeal
 from services.operation.problems import Problem, Text
 from services.readmodels.moment import Cut, Live, Moment
-from services.readmodels.statements import Statement, fetch, together
+from services.readmodels.statements import Select, fetch, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Question:
         """The rows of a query; the names of the moment's predicate are there already."""
         return await fetch(self.connection, sql, self.moment.parameters | parameters)
 
-    async def together(self, *queries: Statement) -> list[list[Found]]:
+    async def together(self, *queries: Select) -> list[list[Found]]:
         """The rows of each query, by one statement.
 
         Where the processor is what there is too little of, a round trip costs more than a query

@@ -11,7 +11,7 @@ _NAME = re.compile(r"(?<!:):([a-z][a-z_]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Select:
     """A query and what its own names stand for."""
 
     sql: str
@@ -32,7 +32,7 @@ async def fetch[Row](connection: Asks[Row], sql: str, named: Mapping[str, object
     return await connection.fetch(positional, *[named[name] for name in names])
 
 
-def together(queries: Sequence[Statement]) -> Statement:
+def together(queries: Sequence[Select]) -> Select:
     """One query for all: a single row, whose columns have the rows of each as JSON."""
     parts = tuple((query.sql, tuple(query.named)) for query in queries)
     named = {
@@ -40,7 +40,7 @@ def together(queries: Sequence[Statement]) -> Statement:
         for nth, query in enumerate(queries)
         for name, value in query.named.items()
     }
-    return Statement(_together(parts), named)
+    return Select(_together(parts), named)
 
 
 @lru_cache(maxsize=100)
