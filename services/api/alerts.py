@@ -95,8 +95,7 @@ async def active(
     limit: int | None = None,
 ) -> list[Row]:
     """The alerts that stand in these provinces, or anywhere, within the reader's scope."""
-    query = query_of(question, provinces, after=after, limit=limit)
-    return await question.rows(query.sql, **query.named)
+    return await question.select(query_of(question, provinces, after=after, limit=limit))
 
 
 def query_of(

@@ -174,8 +174,7 @@ async def hearing(question: Question, centres: Sequence[CentreRegistered]) -> Ma
 
 async def silent_of(question: Question, centres: str) -> list[Row]:
     """Since when each of these (ids with commas between them) is silent, of those that are."""
-    query = silences(question, centres)
-    return await question.rows(query.sql, **query.named)
+    return await question.select(silences(question, centres))
 
 
 def silences(question: Question, centres: str) -> Select:

@@ -190,8 +190,7 @@ async def read_shaped(
     question: Question, reads: Readership, select: str, *, only: str, **named: object
 ) -> list[Row]:
     """The rows of `shaped_by`."""
-    query = shaped_by(question, reads, select, only=only, **named)
-    return await question.rows(query.sql, **query.named)
+    return await question.select(shaped_by(question, reads, select, only=only, **named))
 
 
 def shaped_by(

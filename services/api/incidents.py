@@ -196,8 +196,7 @@ ORDER BY c.time, c.source, coalesce(c.sequence, -1), c.id
 
 async def find(question: Question, wanted: Wanted) -> list[Row]:
     """The incidents wanted, the last opened first, within the reader's scope."""
-    query = query_of(question, wanted)
-    return await question.rows(query.sql, **query.named)
+    return await question.select(query_of(question, wanted))
 
 
 def query_of(question: Question, wanted: Wanted) -> Select:

@@ -199,14 +199,17 @@ class Question:
         """The rows of a query; the names of the moment's predicate are there already."""
         return await fetch(self.connection, sql, self.moment.parameters | parameters)
 
+    async def select(self, query: Select) -> list[Row]:
+        """The rows of a query that has its values with it."""
+        return await self.rows(query.sql, **query.named)
+
     async def together(self, *queries: Select) -> list[list[Found]]:
         """The rows of each query, by one statement.
 
         Where the processor is what there is too little of, a round trip costs more than a query
         that finds little.
         """
-        query = together(queries)
-        (row,) = await self.rows(query.sql, **query.named)
+        (row,) = await self.select(together(queries))
         found: list[list[dict[str, object]]] = [
             msgspec.json.decode(rows) if rows else [] for rows in row.values()
         ]
