@@ -30,7 +30,7 @@ from services.api.problems import KEY_USED, documented, forbidden, not_found
 from services.api.reading import Asked, Asker, Listed, Opened, Question, Resources, registry_held
 from services.domain.chain import DECIDER, PRIME_MINISTER, Chain
 from services.domain.naming import GroupGiven
-from services.domain.orders import Draft, issue, judged_by
+from services.domain.orders import Draft, issue, judged_by, require_free
 from services.domain.scope import Resource
 from services.domain.validity import ENDLESS, Ruling
 from services.eventlog.store import StoredEvent
@@ -271,6 +271,7 @@ async def _issue(draft: Draft, sent: Sent, resources: Resources) -> Sequence[Sto
         registry, guards = await registry_held(resources, partial(judged_by, draft))
         if sent.realm != "actual":
             actual = (await resources.orders.read())["actual"]
+            require_free(draft.number, actual.chain)
             chain, guards = actual.chain.then(chain), [*guards, *actual.guards]
         return Judged(issue(chain, draft, registry=registry, now=now), guards)
 

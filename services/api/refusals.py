@@ -72,8 +72,8 @@ REFUSALS: Mapping[type[Rejected], Refusal] = {
         "the order ends at {effective_to}, not after it starts at {effective_from}",
     ),
     orders.OrderNumberTaken: _conflict(
-        "มีคำสั่งที่ {number} ซึ่งมีเนื้อหาอื่นอยู่แล้ว",
-        "there is an order {number} with other content already",
+        "มีคำสั่งที่ {number} ฉบับอื่นอยู่แล้ว",
+        "there is another order {number} already",
     ),
     orders.PowerGivenTwice: _conflict(
         "คำสั่งมอบ {target} (อำนาจ {power}) ให้มากกว่าหนึ่งคน: {deputies}",

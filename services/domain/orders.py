@@ -55,7 +55,7 @@ class EndsBeforeItStarts(Rejected):
 
 @dataclass
 class OrderNumberTaken(Rejected):
-    """Another order has this number, with other content.
+    """Another order has this number, with other content or in another realm.
 
     Source: an order is named by its number and year, and by nothing else (domain.md 2).
     """
@@ -100,6 +100,16 @@ def issue(chain: Chain, draft: Draft, *, registry: Registry, now: datetime) -> l
     check_names(order.clauses, registry, day_of(order.effective_from))
     check_standing(chain, order, registry)
     return [order]
+
+
+def require_free(number: str, actual: Chain) -> None:
+    """An order of an exercise has a number of its own, also where it says what an actual one does.
+
+    Raises:
+        OrderNumberTaken: it is an actual order's.
+    """
+    if any(order.number == number for order in actual.orders):
+        raise OrderNumberTaken(number)
 
 
 def judged_by(draft: Draft, registry: Registry) -> frozenset[str]:

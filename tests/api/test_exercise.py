@@ -211,8 +211,13 @@ async def test_who_holds_something_in_an_exercise_sees_no_fact_by_it(fresh: Coun
 
 
 async def test_an_exercise_takes_no_number_of_an_actual_order(fresh: Country) -> None:
-    refused = await ordered(fresh, "1/2567")
-    assert (refused.status_code, refused.json()["rule"]) == (409, "order-number-taken")
+    body = {"number": "7/2567", "effective_from": "2024-08-20", "revokes": ["1/2567"]}
+    actual = await decided(fresh, "pm", body, path="/v1/orders", realm="actual")
+    the_same = await decided(fresh, "pm", body, path="/v1/orders")
+    other = await ordered(fresh, "1/2567")
+    assert actual.status_code == 201
+    for refused in (the_same, other):
+        assert (refused.status_code, refused.json()["rule"]) == (409, "order-number-taken")
 
 
 async def test_a_key_may_be_used_once_in_each_realm(country: Country) -> None:
